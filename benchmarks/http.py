@@ -23,6 +23,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from urllib.parse import quote, urlsplit
@@ -41,6 +42,7 @@ BENCHMARK = Benchmark(__doc__, needs="nothing; Linux for the server's memory", t
 add_folder(BENCHMARK)
 BENCHMARK.option("--queries", 300, small=20, help="queries to time, of each kind")
 BENCHMARK.parser.add_argument("--before", type=Path, help="the folder of another checkout, by `git worktree add`")
+BENCHMARK.parser.add_argument("--before-data", type=Path, help="its data folder, where its index has another format")
 KINDS = (("API, 10 hits", "/api/search?k=10&q="), ("API, 30 hits", "/api/search?k=30&q="), ("page of 30 cards", "/?q="))
 
 
@@ -123,7 +125,8 @@ def measure(given: Namespace, report: Report) -> None:
     prepare(settings, given.memes)
     queries = sampled(pools()[1], given.queries + WARM_UP)
     if given.before is not None:
-        compare(settings, queries, given.before.absolute(), report)
+        own = settings if given.before_data is None else replace(settings, data=given.before_data.absolute())
+        compare(settings, queries, (given.before.absolute(), own), report)
         return
     table = report.table("over HTTP", {"request": "", "p50 ms": ".1f", "p95 ms": ".1f"})
     with server(settings) as (address, process):
@@ -136,12 +139,12 @@ def measure(given: Namespace, report: Report) -> None:
     report_commands(settings, queries[: 2 if given.small else 6], report, where="from cold")
 
 
-def compare(settings: Settings, queries: Sequence[str], before: Path, report: Report) -> None:
-    """Print latency of this checkout's server and of another's."""
+def compare(settings: Settings, queries: Sequence[str], before: tuple[Path, Settings], report: Report) -> None:
+    """Print latency of this checkout's server and of another's, which has settings of its own."""
     columns = {"request": "", "before p50": ".1f", "p95": ".1f", "now p50": ".1f", "now p95": ".1f"}
     ratios = {"ratio p50": ".3f", "ratio p95": ".3f", "of a request, median": ".3f"}
     table = report.table("over HTTP by turns, ms", columns | ratios)
-    with server(settings, tree=before) as (old, _), server(settings) as (new, _):
+    with server(before[1], tree=before[0]) as (old, _), server(settings) as (new, _):
         for label, path in KINDS:
             both = timed_requests([old, new], [path + quote(query[:900]) for query in queries])
             earlier, now = map(percentiles, both)

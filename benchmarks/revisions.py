@@ -31,6 +31,7 @@ from benchmarks.scale import pools, sampled
 BENCHMARK = Benchmark(__doc__, needs="another checkout, by `git worktree add`", takes="5 minutes")
 BENCHMARK.parser.add_argument("before", nargs="?", type=Path, help="the folder of the other checkout")
 BENCHMARK.parser.add_argument("--data", type=Path, help="a data folder with an index that both revisions read")
+BENCHMARK.parser.add_argument("--before-data", type=Path, help="that of the other one, if its format is another")
 BENCHMARK.option("--memes", 3_000, small=300, help="memes of the library")
 BENCHMARK.option("--queries", 200, small=5, help="queries, each asked of both")
 WARM_UP = 20
@@ -150,7 +151,8 @@ def measure(given: Namespace, report: Report) -> None:
         builds = []
         try:
             for number, tree in enumerate((given.before.absolute(), PROJECT)):
-                own = given.data.absolute() if given.data else Path(folder) / str(number)
+                known = given.before_data if given.before_data and not number else given.data
+                own = known.absolute() if known else Path(folder) / str(number)
                 checkouts.append(Checkout(tree, own, given.memes, count, is_built=bool(given.data)))
                 builds.append(checkouts[-1].read()["built"])  # one after the other
             answers: tuple[list[dict], list[dict]] = ([], [])

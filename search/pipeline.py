@@ -117,7 +117,7 @@ class QueryPipeline:
         stats = None
         if not query.is_empty and not has_image:
             stats = stats_of(query, correction, lexical)
-            lexical.prepare([term for term in stats.terms if isinstance(term, str)])
+            lexical.prepare([*terms, *(term for term in stats.terms if isinstance(term, str))])
         # Beside an image, words say what should be different about it: what merely holds them does not match.
         beside = words_beside_quotes(query)
         others = {token.term for token in tokenize(beside) if not is_stop_word(beside[token.start : token.end])}

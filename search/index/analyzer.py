@@ -32,6 +32,7 @@ STOP_WORD_LANGUAGES = (
     "swedish",
 )
 
+_REMEMBERED = 1000  # letters of a text whose tokens are kept for a while
 LONGEST = 64  # bytes of a word; longer ones are not indexed
 LONGEST_KOREAN = 20  # syllables of a word, of three bytes each
 
@@ -208,9 +209,19 @@ def tokenize(text: str) -> list[Token]:
     >>> [(token.start, token.term) for token in tokenize("Cats don't dance")]
     [(0, 'cat'), (5, 'dont'), (11, 'danc')]
     """
+    return [*_tokens(text)] if len(text) <= _REMEMBERED else _read_tokens(text)
+
+
+def _read_tokens(text: str) -> list[Token]:
     return [
         Token(match.start(), match.end(), term_of(normalize_word(match[0]))) for match in _pattern(text).finditer(text)
     ]
+
+
+@lru_cache(maxsize=256)
+def _tokens(text: str) -> tuple[Token, ...]:
+    """Return the tokens of a short text: each part of a search splits the query anew."""
+    return tuple(_read_tokens(text))
 
 
 def query_terms(text: str) -> list[str]:

@@ -22,7 +22,7 @@ from search.index.analyzer import (
     READABLE_ANALYZERS,
     term_of,
 )
-from search.index.columns import are_among
+from search.index.bm25 import Bm25, read_model
 from search.index.conditions import Alternatives
 from search.index.file_names import (
     MAX_NAME_BYTES,
@@ -42,24 +42,20 @@ from search.index.lexical_schema import (
     HINT,
     OF_CATEGORY,
     SPELLING_FIELD,
+    VECTORS,
     WORD_START,
     WRITTEN_FIELD,
     index_errors,
     read_words,
     register_tokenizers,
 )
-from search.index.lexical_scores import Ids, LexicalScores, add_scores, adding, any_of, by_id, scored_parts
-from search.index.term_members import RARE, TermMembers
+from search.index.lexical_scores import Ids, LexicalScores, adding, any_of, scored_parts
+from search.index.term_vectors import TermVectors
 from search.index.vocabulary import WordIndex
 from search.index.word_table import Vocabulary, WordTable, open_words
 from search.meme import Field
 
-_CACHED_TERMS = 1024  # terms whose memes and scores an open index caches; only terms of few memes
 _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its terms many times
-_CACHED_SCORES = 32  # lists of scores of some hundred memes by frequent terms
-READ_PER_ID = 4  # postings of a query's terms, for each meme asked about, up to which they are read, and cached
-_FEW = 64  # memes, whose scores are read at once: to look up how frequent each term is takes longer
-LOOKED_FOR = 100  # memes a term, for each meme asked about, from which these are looked for among each term's
 CATEGORY_WORDS = 8  # of a category, the last ones, with which a quote may begin
 _CACHED_ID_QUERIES = 8
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
@@ -71,19 +67,13 @@ class LexicalIndex(WordIndex):
     def __init__(self, index: tantivy.Index, folder: Path) -> None:
         self._folder = folder
         self._words = open_words(folder)
+        is_earlier = not (folder / VECTORS).is_dir()
+        self._vectors = None if is_earlier else TermVectors.open(folder / VECTORS)
+        self._models: dict[str, Bm25] = {}
         self._schema = index.schema
         self._searcher = index.searcher()
-        self._matches_of = lru_cache(maxsize=_CACHED_TERMS)(self._read_matches)
         self._frequency = lru_cache(maxsize=_CACHED_FREQUENCIES)(self._read_frequency)
-        self._members = TermMembers(
-            len(self),
-            frequency=self.document_frequency,
-            has_rare=self._has_rare,
-            read_all=lambda term: self._ids(self._term(term, ALL_TEXT)),
-            read_among=self._read_held,
-        )
         self._any_id_of = lru_cache(maxsize=_CACHED_ID_QUERIES)(self._read_any_id)
-        self._scores_of = lru_cache(maxsize=_CACHED_SCORES)(self._read_scores)
         self._all_of = lru_cache(maxsize=_CACHED_SETS)(self._read_all_of)
         for field in (*FIELDS, ALL_TEXT, SPELLING_FIELD):
             self._searcher.doc_freq(str(field), "")  # raises ValueError for a field that is missing
@@ -121,29 +111,36 @@ class LexicalIndex(WordIndex):
 
     def scores(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, ids: Ids) -> LexicalScores:
         """Return the BM25 scores ([n] float32) of memes in any order; 0 where no term matches."""
-        scores = np.zeros(len(ids), np.float32)
         parts = scored_parts(wanted)
-        if 0 < len(ids) <= _FEW:
+        if self._vectors is None:
             return self._summed((self._query(part, field) for part in parts), ids)
-        parts = [part for part in parts if all(self.document_frequency(term, field) for term in part)]
-        matches = sum(min(self.document_frequency(term, field) for term in part) for part in parts)
-        if matches <= READ_PER_ID * len(ids):
-            # A term's score does not depend on the other terms, so it can be cached.
-            for part in parts:
-                add_scores(scores, ids, *self._matches_of(part, field))
-        elif len(ids):
-            # A search asks for the same scores twice: to rank, and for the relevance cut-off.
-            by_meme = matches >= LOOKED_FOR * len(parts) * len(ids)
-            return self._scores_of(tuple(parts), str(field), ids.astype(np.int64, copy=False).tobytes(), by_meme).copy()
+        terms = [part[0] for part in parts if len(part) == 1]
+        scores = self._term_scores(terms, field, ids)
+        if len(terms) < len(parts):
+            scores += self._summed((self._query(part, field) for part in parts[len(terms) :]), ids)
         return scores
 
-    def _read_scores(
-        self, parts: tuple[tuple[str, ...], ...], field: str, wanted: bytes, by_meme: bool
-    ) -> LexicalScores:
-        """Return the scores of ids, given as the bytes of an array; `by_meme` looks for each among those of a part."""
-        ids = np.frombuffer(wanted, np.int64)
-        queries = [self._query(part, field) for part in parts]
-        return self._summed(queries, ids) if by_meme else self._scored(self._only(any_of(queries), ids), ids)
+    def _term_scores(self, terms: Sequence[str], field: Field | str, ids: Ids) -> LexicalScores:
+        """Return the BM25 scores of memes ([n]) by their term vectors."""
+        assert self._vectors is not None
+        found = self._vectors.counts(terms, ids)
+        frequencies = [self.document_frequency(term, field) for term in terms]
+        models = (self._model(str(field), term) for term, own in zip(terms, frequencies, strict=True) if own)
+        model = next((model for model in models if model is not None), None)
+        if model is None:
+            return np.zeros(len(ids), np.float32)
+        return model.scores(found.of(field, terms, ids), found.lengths_of(field, ids), frequencies)
+
+    def _model(self, field: str, term: str) -> Bm25 | None:
+        """Return BM25 of a field, read from what tantivy says of a score by a term; None if no meme is left with it."""
+        if field not in self._models:
+            query = self._term(term, field)
+            with index_errors(self._folder):
+                hits = self._searcher.search(query, limit=1, count=False).hits
+                if not hits:
+                    return None
+                self._models[field] = read_model(query.explain(self._searcher, hits[0][1]).to_json())
+        return self._models[field]
 
     def phrase(
         self,
@@ -161,24 +158,17 @@ class LexicalIndex(WordIndex):
 
     def held(self, terms: Sequence[str], ids: Ids) -> NDArray[np.bool_]:
         """Return for each term and each of some memes ([t, n]) whether the meme has the term."""
-        return self._members.held(terms, ids)
+        if self._vectors is not None:
+            return self._vectors.counts(terms, ids).of(ALL_TEXT, terms, ids) > 0
+        found = np.zeros((len(terms), len(ids)), np.bool_)
+        for at, term in enumerate(terms):
+            found[at] = self._summed([self._term(term, ALL_TEXT)], ids) > 0
+        return found
 
     def prepare(self, terms: Sequence[str]) -> None:
-        """Read what `held` needs of these terms to answer for a query's candidates."""
-        self._members.prepare(terms)
-        for term in terms:
-            if self.document_frequency(term) <= RARE:
-                self._matches_of((term,), ALL_TEXT)
-
-    def _has_rare(self, term: str, ids: Ids) -> NDArray[np.bool_]:
-        return are_among(ids, self._matches_of((term,), ALL_TEXT)[0])
-
-    def _read_held(self, terms: Sequence[str], ids: Ids) -> NDArray[np.float32]:
-        """Return for each of some memes ([n]) the sum of two to the power of the places of the terms that it has."""
-        has = (
-            tantivy.Query.const_score_query(self._term(term, ALL_TEXT), float(1 << at)) for at, term in enumerate(terms)
-        )
-        return self._summed(has, ids)
+        """Look at these terms together, once any of them are asked about."""
+        if self._vectors is not None:
+            self._vectors.expect(terms)
 
     def _summed(self, queries: Iterable[tantivy.Query], ids: Ids) -> LexicalScores:
         """Return the sums of the scores that queries give some memes ([n]), each looked for among those of each."""
@@ -335,10 +325,6 @@ class LexicalIndex(WordIndex):
         with index_errors(self._folder):
             hits = self._searcher.search(query, limit=len(self) or 1, count=False, order_by_field="id").hits
         return np.fromiter(map(itemgetter(0), hits), np.int64, len(hits))
-
-    def _read_matches(self, part: tuple[str, ...], field: Field | str) -> tuple[Ids, LexicalScores]:
-        """Return all memes with a term or a pair, by rising id, and its part of their scores."""
-        return by_id(*self._run(self._query(part, field), len(self)))
 
     def _only(self, query: tantivy.Query, ids: Ids) -> tantivy.Query:
         """Return the query restricted to some memes, with unchanged scores."""

@@ -27,6 +27,7 @@ FILE_PARTS_FIELD = "file_parts"
 FILE_WORDS_FIELD = "file_words"
 OF_CATEGORY = "/"  # before a word of the category: a quote may begin there, but says more
 TOO_LONG = "\u2026"  # stands for a word that is too long to be indexed, so that the others keep their places
+VECTORS = "vectors"  # the folder of the term vectors, beside tantivy's files; none in an index of an earlier format
 _RAW = "raw"  # tantivy's own tokenizer: a text is one term
 HINT = "Run `memetica index`."
 LOCKS = ".tantivy-*.lock"

@@ -1,4 +1,4 @@
-"""What scores by words are made of: the parts of a query, queries joined, results by id, scores added."""
+"""What scores by words are made of: the parts of a query, and queries joined."""
 
 from __future__ import annotations
 
@@ -42,22 +42,3 @@ def scored_parts(wanted: Sequence[str]) -> list[tuple[str, ...]]:
     # A single letter of such a script matches much; a pair of neighbours adds to the score.
     pairs = [pair for pair in pairwise(wanted) if all(LETTERWISE_WORD.fullmatch(term) for term in pair)]
     return [*((term,) for term in wanted), *pairs]
-
-
-def by_id(ids: Ids, scores: LexicalScores) -> tuple[Ids, LexicalScores]:
-    """Return ids and their scores by rising id."""
-    order = np.argsort(ids)
-    return ids[order], scores[order]
-
-
-def add_scores(scores: LexicalScores, ids: Ids, known: Ids, addends: LexicalScores) -> None:
-    """Add to the scores of `ids` the `addends` of the `known` ids, which rise.
-
-    >>> scores = np.ones(3, np.float32)
-    >>> add_scores(scores, np.array([5, 3, 4]), np.array([3, 5]), np.array([0.25, 0.5], np.float32))
-    >>> scores.tolist()
-    [1.5, 1.25, 1.0]
-    """
-    if len(known):
-        places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-        scores += np.where(known[places] == ids, addends[places], np.float32(0))

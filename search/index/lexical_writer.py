@@ -19,6 +19,7 @@ from search.index.lexical_schema import (
     OF_CATEGORY,
     SPELLING_FIELD,
     TOO_LONG,
+    VECTORS,
     WORD_START,
     WRITTEN_FIELD,
     disk_errors,
@@ -28,6 +29,7 @@ from search.index.lexical_schema import (
     register_tokenizers,
 )
 from search.index.owners import Ids
+from search.index.term_vector_writer import TermVectorWriter, extend_term_vectors
 from search.index.word_table import FILES as VOCABULARY_FILES
 from search.index.word_table import extend_words, write_words
 from search.meme import Field
@@ -56,13 +58,15 @@ def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: in
     register_tokenizers(index)
     # One thread, so that the same documents give the same segments.
     known: set[int] = set()
-    with disk_errors():
+    with disk_errors(), TermVectorWriter(folder / VECTORS) as vectors:
         writer = index.writer(heap_bytes, 1)
         for document in documents:
             if document.id in known:
                 raise ValueError(f"two documents have the id {document.id}")
             known.add(document.id)
-            writer.add_document(_entry(document, document_words(document)))
+            words = document_words(document)
+            vectors.add(document.id, words.passages)
+            writer.add_document(_entry(document, words))
         writer.commit()
         writer.wait_merging_threads()
         index.reload()
@@ -89,9 +93,11 @@ def extend_lexical(
         writer = index.writer(heap_bytes, 1)
         for id in without.tolist():
             writer.delete_documents_by_term("id", id)
+        added = {}
         for document in documents:
             words = document_words(document)
             spelled |= words.spelled
+            added[document.id] = words.passages
             writer.add_document(_entry(document, words))
         writer.commit()
         writer.wait_merging_threads()
@@ -105,6 +111,7 @@ def extend_lexical(
             read_all=lambda: read_words(searcher),
         )
         found = int(searcher.num_docs)
+    extend_term_vectors(folder / VECTORS, added, without=without)
     for lock in folder.glob(LOCKS):
         lock.unlink(missing_ok=True)
     return found

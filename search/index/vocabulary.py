@@ -86,7 +86,7 @@ class WordIndex(ABC):
         """Return for each term and each of some memes ([t, n]) whether the meme has the term."""
 
     def prepare(self, terms: Sequence[str]) -> None:
-        """Read what `held` needs of these terms, while a text is encoded; an index without such a cache does nothing.
+        """Say which terms a query will ask about; an index to which it makes no difference does nothing.
 
         >>> searcher.index.lexical.prepare(["dog"])
         """

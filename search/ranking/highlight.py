@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from html import escape
+from itertools import chain
 from string import punctuation
 
 from search.index.analyzer import LETTERWISE_WORD, Token, is_letterwise, term_of, tokenize
@@ -15,7 +16,7 @@ from search.results import Snippet
 
 MAX_LETTERS = 180  # of a snippet, about
 LEAD = 40  # letters shown before the first match, where there are as many
-_CACHED_PIECES = 8192  # of texts, between spaces, that are not a word and signs: texts repeat them
+_CACHED_PIECES = 32_768  # of texts, between spaces: texts repeat them
 _MAX_CACHED = 64  # letters of a cached piece; a text in a script without spaces is one piece
 
 
@@ -24,21 +25,23 @@ def _tokens_of(piece: str) -> tuple[Token, ...]:
     return tuple(tokenize(piece))
 
 
-class _Matches(dict[str, Sequence[Token]]):
-    """The tokens of each piece of a text, between spaces, that are any of some terms."""
+class _PieceTerms(dict[str, tuple[str, ...]]):
+    """The terms of each piece of a text, between spaces."""
 
-    def __init__(self, terms: frozenset[str]) -> None:
-        super().__init__()
-        self._terms = terms
-
-    def __missing__(self, piece: str) -> Sequence[Token]:
+    def __missing__(self, piece: str) -> tuple[str, ...]:
         word = piece.strip(punctuation)
-        if word.isascii() and word.isalnum() and term_of(word) not in self._terms:  # nearly all pieces
-            self[piece] = ()
-            return ()
-        tokens = _tokens_of(piece) if len(piece) <= _MAX_CACHED else tokenize(piece)
-        found = self[piece] = [token for token in tokens if token.term in self._terms]
+        if word.isascii() and word.isalnum():  # nearly all pieces
+            found: tuple[str, ...] = (term_of(word),)
+        else:
+            found = tuple(token.term for token in tokenize(piece))
+        if len(piece) <= _MAX_CACHED:
+            if len(self) >= _CACHED_PIECES:
+                self.clear()
+            self[piece] = found
         return found
+
+
+_TERMS_OF = _PieceTerms()
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,16 @@ class Highlighter:
         known = self._known.get(text)
         if known is None:
             known = self._known[text] = []
-            pieces, matches = text.split(), self._matches
+            pieces = text.split()
             # In most texts none matches: to find where each piece is takes longer.
+            if not self.terms or self.terms.isdisjoint(chain.from_iterable(map(_TERMS_OF.__getitem__, pieces))):
+                return known
             at = 0
-            for piece in pieces if self.terms and any(map(matches.__getitem__, pieces)) else ():
+            for piece in pieces:
                 at = text.index(piece, at)
-                known += [Token(at + one.start, at + one.end, one.term) for one in matches[piece]]
+                if not self.terms.isdisjoint(_TERMS_OF[piece]):
+                    tokens = _tokens_of(piece) if len(piece) <= _MAX_CACHED else tokenize(piece)
+                    known += [Token(at + one.start, at + one.end, one.term) for one in tokens if one.term in self.terms]
                 at += len(piece)
         return known
 
@@ -117,10 +124,6 @@ class Highlighter:
     def _known(self) -> dict[str, list[Token]]:
         """The tokens of the texts that were looked through: a passage is counted, chosen and cut."""
         return {}
-
-    @cached_property
-    def _matches(self) -> _Matches:
-        return _Matches(self.terms)
 
 
 def _whole_runs(text: str, words: Sequence[tuple[int, int]], *, has_runs: bool) -> list[tuple[int, int]]:

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +19,6 @@ import tantivy
 from hypothesis import given
 from hypothesis import strategies as st
 
-import search.index.lexical
-import search.index.term_members
 from search.errors import IndexUnusable
 from search.index.analyzer import ANALYZER, MAX_TERMS, query_terms, term_of, tokenize
 from search.index.lexical import LexicalIndex
@@ -32,11 +29,11 @@ from search.index.lexical_schema import (
     FILE_PARTS_FIELD,
     FILE_WORDS_FIELD,
     SPELLING_FIELD,
+    VECTORS,
     WRITTEN_FIELD,
     register_tokenizers,
 )
-from search.index.lexical_writer import Document, build_lexical, documents_of
-from search.index.term_members import TermMembers
+from search.index.lexical_writer import Document, build_lexical, documents_of, extend_lexical
 from search.index.vocabulary import Spelling
 from search.index.word_table import WORDS_FILE
 from search.meme import Field
@@ -138,86 +135,106 @@ def test_a_filter_against_the_query_still_finds_all_it_allows(many: LexicalIndex
     assert_ranked(many.search(wanted, Field.OCR, k=20, allowed=allowed), left, 20)
 
 
-@pytest.mark.parametrize("kept", [0, 1, 40_000])
-@pytest.mark.parametrize("looked_for", [0, 100])
-@pytest.mark.parametrize("count", [0, 1, 30, 100, 550])
-def test_scores_of_given_memes_are_bm25_in_the_order_asked(
-    many: LexicalIndex, monkeypatch: pytest.MonkeyPatch, count: int, kept: int, looked_for: int
-) -> None:
-    # Terms that many memes hold are read for the given memes alone, or these are looked for among them.
-    monkeypatch.setattr(search.index.lexical, "READ_PER_ID", kept)
-    monkeypatch.setattr(search.index.lexical, "LOOKED_FOR", looked_for)
+def without_vectors(folder: Path, other: Path) -> LexicalIndex:
+    """Return an index as those of earlier formats are: it has no term vectors."""
+    shutil.copytree(folder, other, ignore=shutil.ignore_patterns(VECTORS))
+    return LexicalIndex.open(other)
+
+
+@pytest.mark.parametrize("is_earlier", [False, True])
+@pytest.mark.parametrize("count", [0, 1, 30, 550])
+def test_scores_of_given_memes_are_bm25_in_the_order_asked(tmp_path: Path, count: int, is_earlier: bool) -> None:
+    build_lexical(tmp_path / "words", MANY)
+    many = (
+        without_vectors(tmp_path / "words", tmp_path / "earlier")
+        if is_earlier
+        else LexicalIndex.open(tmp_path / "words")
+    )
     ids = np.array([*random.Random(4).sample([one.id for one in MANY], count), 999_999], np.int64)
-    for wanted in (WORDS[1:5], WORDS[50:51], ["unheardof"], []):
+    for wanted in (WORDS[1:5], WORDS[50:51], [WORDS[3], WORDS[3]], ["unheardof"], []):
         for field in (ALL_TEXT, Field.NAME):
             truth = bm25(MANY, wanted, field)
             expected = [truth.get(id, 0.0) for id in ids.tolist()]
             assert many.scores(wanted, field, ids=ids).tolist() == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("postings", [0, 1_000_000])  # of frequent terms: never read, after the first time
-@pytest.mark.parametrize("kept", [0, 40_000])
-def test_which_memes_have_a_term_is_told_alike_for_rare_and_frequent_terms(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, postings: int
-) -> None:
-    for module in (search.index.lexical, search.index.term_members):
-        monkeypatch.setattr(module, "RARE", kept)
-    monkeypatch.setattr(search.index.term_members, "POSTINGS_PER_ID", postings)
+@pytest.mark.parametrize("is_earlier", [False, True])
+def test_which_memes_have_a_term_is_told(tmp_path: Path, is_earlier: bool) -> None:
     build_lexical(tmp_path / "words", MANY)
-    many = LexicalIndex.open(tmp_path / "words")
-    words = [*WORDS[:26], "unheardof", WORDS[90]]  # more than are asked for at once
+    many = (
+        without_vectors(tmp_path / "words", tmp_path / "earlier")
+        if is_earlier
+        else LexicalIndex.open(tmp_path / "words")
+    )
+    words = [*WORDS[:26], "unheardof", WORDS[90]]
     holders = {one.id: {word for text in one.texts.values() for word in text.split()} for one in MANY}
     ids = np.array([*random.Random(6).sample(sorted(holders), 40), 999_999], np.int64)
     truth = [[word in holders.get(id, ()) for id in ids.tolist()] for word in words]
     assert any(map(any, truth)) and not all(map(all, truth))
-    for _ in range(2):
-        assert many.held(words, ids).tolist() == truth
-        many.prepare(words)
+    assert many.held(words, ids).tolist() == truth
     assert many.held([words[3], words[3]], ids).tolist() == [truth[3]] * 2
     assert many.held([], ids).shape[0] == 0
 
 
-def test_the_memes_of_a_frequent_term_are_read_once_it_was_asked_about_often_enough(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[object] = []
-    holders = {"common": [3, 8, 9], "usual": [1, 9], "rare": [3]}
-
-    def read_all(term: str) -> np.ndarray:
-        asked.append(term)
-        return np.array(holders[term])
-
-    def read_among(terms: Sequence[str], ids: np.ndarray) -> np.ndarray:
-        asked.append([*terms])
-        return np.array([sum(2**at for at, term in enumerate(terms) if id in holders[term]) for id in ids], np.float32)
-
-    monkeypatch.setattr(search.index.term_members, "RARE", 16)
-    monkeypatch.setattr(search.index.term_members, "POSTINGS_PER_ID", 10)
-    monkeypatch.setattr(search.index.term_members, "CACHED_BYTES", 1000)
-    members = TermMembers(
-        8000,  # a thousand bytes of bits: one term is kept
-        frequency={"common": 60, "usual": 30, "rare": 1}.__getitem__,
-        has_rare=lambda term, ids: np.isin(ids, holders[term]),
-        read_all=read_all,
-        read_among=read_among,
-    )
-    ids = np.array([1, 3, 9, 900])  # are looked for in the time of 40 postings
-    for _ in range(4):
-        members.prepare([*holders])
-        assert members.held([*holders], ids).tolist() == [[id in own for id in ids] for own in holders.values()]
-    first, second, third, fourth = ["common", "usual"], ["usual", ["common"]], ["common", ["usual"]], ["usual"]
-    assert asked == [first, *second, *third, *fourth, ["common"]]
-
-
-def test_scores_of_neighbouring_letters_are_those_of_the_search(
-    few: LexicalIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ids, scores = few.search(query_terms("猫咪很"), Field.OCR, k=5)
-    for kept in (0, 40_000):
-        monkeypatch.setattr(search.index.lexical, "READ_PER_ID", kept)
-        assert few.scores(query_terms("猫咪很"), Field.OCR, ids=ids).tolist() == pytest.approx(
-            scores.tolist(), rel=1e-5
+def test_scores_by_term_vectors_are_tantivys(tmp_path: Path) -> None:
+    # Long texts, whose lengths are coded, frequent words, ligatures that stand for several, and all kinds of letters.
+    draw = random.Random(8)
+    words = [*WORDS[:30], "Café", "dogs", "ПЁС", "猫", "咪", "don't", "x" * 70, "\ufdfa", "😂"]
+    documents = [
+        Document(
+            id,
+            {
+                field: " ".join(draw.choices(words, k=draw.choice([0, 3, 50, 400, 2000])))
+                for field in draw.sample(FIELDS, 3)
+            },
         )
+        for id in draw.sample(range(300), 80)
+    ]
+    build_lexical(tmp_path / "words", documents)
+    index, other = LexicalIndex.open(tmp_path / "words"), without_vectors(tmp_path / "words", tmp_path / "other")
+    ids = np.array([one.id for one in documents])
+    for wanted in ([term_of(word)] for word in words if term_of(word)), [query_terms(" ".join(words))]:
+        for terms in wanted:
+            for field in (*FIELDS, ALL_TEXT):
+                assert index.scores(terms, field, ids=ids) == pytest.approx(
+                    other.scores(terms, field, ids=ids), rel=1e-6
+                )
+    assert index.scores(query_terms("\ufdfa"), ids=ids).any()
+
+
+def test_term_vectors_follow_added_changed_and_removed_memes(tmp_path: Path) -> None:
+    build_lexical(tmp_path / "0", MANY)
+    draw = random.Random(9)
+    now = {one.id: one for one in MANY}
+    for step in range(3):
+        changed = draw.sample(sorted(now), 40)
+        new = {id: Document(id, {Field.OCR: " ".join(draw.choices(WORDS, k=9))}) for id in (*changed[:20], 7000 + step)}
+        without = np.array(sorted({*changed, *new}))
+        before = {file: file.read_bytes() for file in (tmp_path / f"{step}").rglob("*") if file.is_file()}
+        extend_lexical(tmp_path / f"{step}", tmp_path / f"{step + 1}", new.values(), without=without)
+        assert before == {file: file.read_bytes() for file in before}
+        now = {id: one for id, one in now.items() if id not in changed} | new
+    folder = tmp_path / "3"
+    index, other = LexicalIndex.open(folder), without_vectors(folder, tmp_path / "other")
+    ids = np.array([*(one.id for one in MANY), 7000, 7001, 7002, 8000])
+    for word in WORDS[:60]:
+        for field in (Field.OCR, Field.DESCRIPTION, ALL_TEXT):
+            assert index.scores([word], field, ids=ids) == pytest.approx(other.scores([word], field, ids=ids), rel=1e-6)
+        holders = [id in now and word in " ".join(now[id].texts.values()).split() for id in ids.tolist()]
+        assert index.held([word], ids)[0].tolist() == holders
+
+
+def test_a_term_that_is_only_in_removed_memes_scores_nothing(tmp_path: Path) -> None:
+    build_lexical(tmp_path / "words", [Document(1, {Field.OCR: "cat"}), Document(2, {Field.OCR: "dog"})])
+    extend_lexical(tmp_path / "words", tmp_path / "next", [], without=np.array([1]))
+    index = LexicalIndex.open(tmp_path / "next")
+    assert index.scores(["cat"], ids=np.array([1, 2])).tolist() == [0, 0]
+    assert index.scores(["cat", "dog"], ids=np.array([1, 2]))[1] > 0
+
+
+def test_scores_of_neighbouring_letters_are_those_of_the_search(few: LexicalIndex) -> None:
+    ids, scores = few.search(query_terms("猫咪很"), Field.OCR, k=5)
+    assert few.scores(query_terms("猫咪很"), Field.OCR, ids=ids).tolist() == pytest.approx(scores.tolist(), rel=1e-5)
 
 
 def test_ties_go_by_id_wherever_the_list_is_cut(tmp_path: Path) -> None:
@@ -394,10 +411,10 @@ def test_two_documents_of_one_id_are_refused(tmp_path: Path) -> None:
 def test_building_leaves_no_locks_and_opening_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "words"
     build_lexical(folder, MANY)
-    before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    assert not [name for name in before if name.endswith(".lock")]
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    assert not [file for file in before if file.suffix == ".lock"]
     LexicalIndex.open(folder).search(WORDS[:2], k=3)
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
 
 def test_a_read_only_folder_can_be_opened_and_searched() -> None:
@@ -410,12 +427,13 @@ def test_a_read_only_folder_can_be_opened_and_searched() -> None:
     with TemporaryDirectory() as parent:
         folder = Path(parent) / "words"
         build_lexical(folder, [Document(4, {Field.OCR: "hello there"})])
-        for file in folder.iterdir():
-            file.chmod(0o444)
+        for file in folder.rglob("*"):
+            file.chmod(0o555 if file.is_dir() else 0o444)
         folder.chmod(0o555)
         Path(parent).chmod(0o755)
         done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True)
-        folder.chmod(0o755)
+        for one in (folder, folder / VECTORS):
+            one.chmod(0o755)
     assert done.stdout.strip() == "False [4]", done.stderr
 
 
@@ -432,19 +450,20 @@ def test_a_missing_or_damaged_index_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(IndexUnusable, match="missing or damaged"):
         LexicalIndex.open(tmp_path / "nowhere")
     build_lexical(tmp_path / "words", MANY)
-    for number, file in enumerate(sorted((tmp_path / "words").iterdir())):
-        if file.name.startswith(".") or file.suffix == ".store":
+    for number, file in enumerate(sorted((tmp_path / "words").rglob("*"))):
+        if file.is_dir() or file.name.startswith(".") or file.suffix == ".store":
             continue
+        path = file.relative_to(tmp_path / "words")
         for name, damage in {"gone": None, "empty": b"", "cut": file.read_bytes()[: file.stat().st_size // 2]}.items():
             broken = tmp_path / f"{number}-{name}"
             shutil.copytree(tmp_path / "words", broken)
             if damage is None:
-                (broken / file.name).unlink()
+                (broken / path).unlink()
                 if file.name == WORDS_FILE:  # an earlier format has none
                     assert LexicalIndex.open(broken).vocabulary == LexicalIndex.open(tmp_path / "words").vocabulary
                     continue
             else:
-                (broken / file.name).write_bytes(damage)
+                (broken / path).write_bytes(damage)
             with pytest.raises(IndexUnusable):
                 LexicalIndex.open(broken)
 

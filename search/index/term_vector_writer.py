@@ -1,0 +1,142 @@
+"""Write term vectors: of all memes into a new folder, or of a few beside those that another index has."""
+
+from __future__ import annotations
+
+import shutil
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from search.index.analyzer import analyzer, without_points
+from search.index.bm25 import LENGTHS, coded_lengths
+from search.index.lexical_schema import FIELDS
+from search.index.owners import Ids
+from search.index.term_vectors import (
+    ADDED,
+    FIELD_BITS,
+    HASH_BITS,
+    IDS_FILE,
+    LENGTH_FIELDS,
+    LENGTHS_FILE,
+    LOW_BITS,
+    LOW_FILE,
+    MOST_COUNTED,
+    REST_FILE,
+    SPANS_FILE,
+    VectorFiles,
+    hash_of,
+)
+from search.meme import Field
+
+_KNOWN = 1 << 17  # words whose terms' hashes are kept while many texts are written
+_AT_ONCE = 1 << 16  # entries that are written to the file together
+_COUNT_AT = HASH_BITS + FIELD_BITS  # the first bit of a count
+
+Passages = Mapping[Field, Sequence[Sequence[str]]]  # the words of each passage, by field
+
+
+class TermVectorWriter:
+    """Writes the term vectors of memes into a new folder as they come; they are complete when it is closed.
+
+    >>> from search.index.term_vectors import TermVectors
+    >>> with TermVectorWriter(folder / "vectors") as writer:
+    ...     writer.add(3, {Field.OCR: [["Two", "dogs"], ["a", "dog"]]})
+    >>> terms, ids = ["dog", "cat"], np.array([3])
+    >>> TermVectors.open(folder / "vectors").counts(terms, ids).of(Field.OCR, terms, ids).tolist()
+    [[2.0], [0.0]]
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self._folder = folder
+        self._low, self._rest = (folder / LOW_FILE).open("wb"), (folder / REST_FILE).open("wb")
+        self._ids, self._ends, self._lengths = array("q"), array("q", [0]), array("q")
+        self._waiting = array("Q")
+        self._hashes = _WordHashes()
+
+    def add(self, id: int, passages: Passages) -> None:
+        """Add a meme, by the words of its passages."""
+        known = len(self._waiting)
+        lengths = []
+        for place, field in enumerate(FIELDS):
+            words = chain.from_iterable(passages.get(field, ()))
+            counts: dict[int, int] = Counter(chain.from_iterable(map(self._hashes.__getitem__, words)))
+            lengths.append(sum(counts.values()))
+            bits = place << HASH_BITS
+            while counts:
+                more = {hashed: count - MOST_COUNTED for hashed, count in counts.items() if count > MOST_COUNTED}
+                for hashed in more:
+                    counts[hashed] = MOST_COUNTED
+                self._waiting.extend([hashed | bits | count << _COUNT_AT for hashed, count in counts.items()])
+                counts = more
+        self._know(id, len(self._waiting) - known, [*lengths, sum(lengths)])
+        if len(self._waiting) > _AT_ONCE:
+            self._write()
+
+    def copy(self, known: VectorFiles, *, without: Ids) -> None:
+        """Add the memes of other files, but for some."""
+        self._write()
+        for at in np.flatnonzero(~np.isin(known.ids, without)).tolist():
+            start, end = known.spans[at].tolist()
+            self._low.write(known.low[start:end].tobytes())
+            self._rest.write(known.rest[start:end].tobytes())
+            self._know(int(known.ids[at]), end - start, LENGTHS[known.lengths[at]].tolist())
+
+    def _know(self, id: int, entries: int, lengths: list[int]) -> None:
+        self._ids.append(id)
+        self._ends.append(self._ends[-1] + entries)
+        self._lengths.extend(lengths)
+
+    def _write(self) -> None:
+        entries = np.array(self._waiting, np.uint64)
+        self._low.write(entries.astype("<u2").tobytes())
+        self._rest.write((entries >> LOW_BITS).astype("<u4").tobytes())
+        del self._waiting[:]
+
+    def __enter__(self) -> TermVectorWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._low, self._rest:
+            if error is not None:
+                return
+            self._write()
+        ids, ends = np.array(self._ids, np.int64), np.array(self._ends, np.int64)
+        lengths = coded_lengths(np.array(self._lengths, np.int64)).reshape(-1, len(LENGTH_FIELDS))
+        order = np.argsort(ids)
+        np.save(self._folder / IDS_FILE, ids[order])
+        np.save(self._folder / SPANS_FILE, np.column_stack([ends[:-1], ends[1:]])[order])
+        np.save(self._folder / LENGTHS_FILE, lengths[order])
+
+
+class _WordHashes(dict[str, tuple[int, ...]]):
+    """By word in normal form, the hashes of its terms as they are indexed: one, or none of a word that is too long."""
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        if len(self) >= _KNOWN:
+            self.clear()
+        # A ligature may stand for several words.
+        found = self[word] = tuple(map(hash_of, analyzer().analyze(without_points(word))))
+        return found
+
+
+def extend_term_vectors(folder: Path, documents: Mapping[int, Passages], *, without: Ids) -> None:
+    """Add memes to the term vectors in a folder, whose files are another index's by hard links, and remove others.
+
+    `documents` has the words of the memes by id; their ids are in `without`, as are those of memes that are removed.
+    """
+    added, fresh = folder / ADDED, folder / f"{ADDED}-new"
+    with TermVectorWriter(fresh) as writer:
+        if added.is_dir():
+            writer.copy(VectorFiles.open(added), without=without)
+            shutil.rmtree(added)  # these names of the files; the other index has its own
+        for id in without.tolist():
+            writer.add(id, documents.get(id, {}))  # a meme without text hides what the first set has of it
+    fresh.rename(added)
