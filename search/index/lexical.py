@@ -56,6 +56,7 @@ from search.index.word_table import Vocabulary, WordTable, open_words
 from search.meme import Field
 
 _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its terms many times
+_CACHED_WEIGHTS = 64  # of queries' terms, by field
 CATEGORY_WORDS = 8  # of a category, the last ones, with which a quote may begin
 _CACHED_ID_QUERIES = 8
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
@@ -73,6 +74,7 @@ class LexicalIndex(WordIndex):
         self._schema = index.schema
         self._searcher = index.searcher()
         self._frequency = lru_cache(maxsize=_CACHED_FREQUENCIES)(self._read_frequency)
+        self._weights_of = lru_cache(maxsize=_CACHED_WEIGHTS)(self._read_weights)
         self._any_id_of = lru_cache(maxsize=_CACHED_ID_QUERIES)(self._read_any_id)
         self._all_of = lru_cache(maxsize=_CACHED_SETS)(self._read_all_of)
         for field in (*FIELDS, ALL_TEXT, SPELLING_FIELD):
@@ -123,13 +125,19 @@ class LexicalIndex(WordIndex):
     def _term_scores(self, terms: Sequence[str], field: Field | str, ids: Ids) -> LexicalScores:
         """Return the BM25 scores of memes ([n]) by their term vectors."""
         assert self._vectors is not None
-        found = self._vectors.counts(terms, ids)
-        frequencies = [self.document_frequency(term, field) for term in terms]
-        models = (self._model(str(field), term) for term, own in zip(terms, frequencies, strict=True) if own)
-        model = next((model for model in models if model is not None), None)
-        if model is None:
+        known = self._weights_of(str(field), tuple(terms))
+        if known is None:
             return np.zeros(len(ids), np.float32)
-        return model.scores(found.of(field, terms, ids), found.lengths_of(field, ids), frequencies)
+        model, weights = known
+        found = self._vectors.counts(terms, ids)
+        return model.scores(found.of(field, terms, ids), found.lengths_of(field, ids), weights)
+
+    def _read_weights(self, field: str, terms: tuple[str, ...]) -> tuple[Bm25, NDArray[np.float32]] | None:
+        """Return BM25 of a field with the weights of terms; None where no meme that is left has any."""
+        frequencies = [self.document_frequency(term, field) for term in terms]
+        models = (self._model(field, term) for term, own in zip(terms, frequencies, strict=True) if own)
+        model = next((model for model in models if model is not None), None)
+        return None if model is None else (model, model.weights(frequencies))
 
     def _model(self, field: str, term: str) -> Bm25 | None:
         """Return BM25 of a field, read from what tantivy says of a score by a term; None if no meme is left with it."""

@@ -73,10 +73,12 @@ def _count_tags(
 
 def _counted(alone: NDArray[np.integer], grouped: NDArray[np.integer], groups: NDArray[np.int64]) -> dict[int, int]:
     """Return by key how many memes have it: one for each key in `alone`, one for each group of the keys `grouped`."""
+    counts = np.bincount(alone) if len(alone) else np.zeros(0, np.int64)
+    found = {key: memes for key, memes in enumerate(counts.tolist()) if memes}
+    if not len(grouped):
+        return found
     size = int(groups.max(initial=0)) + 1
     pairs = np.unique(grouped.astype(np.int64) * size + groups)
-    counts = np.bincount(alone) if len(alone) else np.zeros(0, np.int64)
-    found = {int(key): int(counts[key]) for key in np.flatnonzero(counts)}
     for key in (pairs // size).tolist():
         found[key] = found.get(key, 0) + 1
     return dict(sorted(found.items()))
