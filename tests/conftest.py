@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -113,6 +114,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
     long = {item.path for item in items if any(map(item.get_closest_marker, ("slow", "real_models", "browser")))}
     items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_sessionfinish() -> None:
+    """Collect garbage while pytest-xdist still waits for this process.
+
+    pytest does so once it has said that it is done, and five seconds later execnet interrupts a process that has not
+    ended: on a busy machine, in the midst of the garbage of torch, where the interruption is printed as ignored.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _settings(folder: Path) -> Settings:

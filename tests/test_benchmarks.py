@@ -18,6 +18,7 @@ from search.evaluation.metrics import JudgedQuery
 from search.evaluation.tuning import is_held_out
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
+from tests.support.waiting import PATIENCE
 
 
 @pytest.mark.parametrize("name", listing.names())
@@ -38,17 +39,19 @@ def test_the_smallest_forms_are_tried_one_by_one_and_failures_counted(
 
 
 @pytest.mark.parametrize(
-    ("program", "outcome"),
+    ("program", "seconds", "outcome"),
     [
-        ("print('Skipped: no pictures.')", "Skipped: no pictures."),
-        ("print('figures')", "ran"),
-        ("raise SystemExit('no index')", "failed: no index"),
-        ("import time; time.sleep(60)", "failed: not done after 1 s"),
+        ("print('Skipped: no pictures.')", PATIENCE, "Skipped: no pictures."),
+        ("print('figures')", PATIENCE, "ran"),
+        ("raise SystemExit('no index')", PATIENCE, "failed: no index"),
+        ("import time; time.sleep(300)", 1.0, "failed: not done after 1 s"),
     ],
 )
-def test_the_outcome_of_a_benchmark_is_told(program: str, outcome: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_outcome_of_a_benchmark_is_told(
+    program: str, seconds: float, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = subprocess.run
-    monkeypatch.setattr(listing, "LIMIT_SECONDS", 1.0)
+    monkeypatch.setattr(listing, "LIMIT_SECONDS", seconds)
     monkeypatch.setattr(listing.subprocess, "run", lambda command, **given: run([command[0], "-c", program], **given))
     assert listing.outcome_of("http") == outcome
 

@@ -36,7 +36,7 @@ def _built(source: Path, built: Path) -> set[str]:
     for name in ("pyproject.toml", "README.md", "LICENSE", "THIRD_PARTY_NOTICES.md"):
         shutil.copy(ROOT / name, source)
     code = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", code, built], cwd=source, check=True, capture_output=True, timeout=300)
+    subprocess.run([sys.executable, "-c", code, built], cwd=source, check=True, capture_output=True, timeout=900)
     [file] = built.glob("*.whl")
     with ZipFile(file) as archive:
         return set(archive.namelist())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 from flask import Flask
 
@@ -28,12 +30,18 @@ from web.site import appearance, assets, feeds, files, install, library_map, lis
 from web.site.converters import LibraryPath
 
 
-def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextEncoder | None = None) -> Flask:
+def create_app(
+    workspace_or_data: Workspace | Path | str,
+    *,
+    text_encoder: TextEncoder | None = None,
+    clock: Callable[[], float] = monotonic,
+) -> Flask:
     """Return the Flask application that serves a workspace: the site, the curator's pages and the JSON API.
 
     Pass an open `Workspace`, which the caller closes, or the path of a data folder, which is opened here and created
     when missing. Without `text_encoder`, the encoder of the settings is loaded when a request first needs it. A missing
-    index or model is not an error: the pages that need it say what to do. `app.extensions["site"].close()` stops
+    index or model is not an error: the pages that need it say what to do. Rate limits count by the seconds of `clock`.
+    `app.extensions["site"].close()` stops
     the background workers and closes what the application opened.
 
     Raises DataFolderError when the data folder cannot be used, WrongUse for a bad setting.
@@ -59,8 +67,8 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     errors.register(app)  # early: what the server could not read is answered before anything else is looked at
     hosts.register(app, site.settings)
     body_limits.register(app)
-    request_rates.register(app, site.settings)
-    key_requests.register(app)
+    request_rates.register(app, site.settings, clock=clock)
+    key_requests.register(app, clock=clock)
     app.wsgi_app = Proxies(app.wsgi_app, site.settings.trusted_proxies)  # type: ignore[method-assign]
     counts.register(app)  # what pages show about the whole library
     assets.register(app)  # /static/…
@@ -75,7 +83,7 @@ def create_app(workspace_or_data: Workspace | Path | str, *, text_encoder: TextE
     app.register_blueprint(feeds.blueprint)  # Atom, OpenSearch
     app.register_blueprint(api_search.blueprint)  # /api/…
     app.register_blueprint(metrics.blueprint)  # /healthz, /metrics
-    auth.register(app)  # /sign-in, /sign-out
+    auth.register(app, clock=clock)  # /sign-in, /sign-out
     closed.register(app, site.settings)
     app.register_blueprint(home.blueprint)  # /curator
     app.extensions["curator_cards"] = []  # functions that return a card for the curator's home page

@@ -99,14 +99,14 @@ class _Decoders:
 
 
 @lru_cache(maxsize=1)
-def _decoders() -> _Decoders:
+def decoders() -> _Decoders:
     """Return the decoders of this process, made when first needed."""
     return _Decoders()
 
 
 def warm_decoders(processes: int = SPARE_DECODERS) -> None:
     """Start the processes that decode, and keep as many ready, so that no request waits for one to start."""
-    _decoders().pool.warm(processes)
+    decoders().pool.warm(processes)
 
 
 def decode(
@@ -169,21 +169,21 @@ def sanitized_svg(data: bytes, *, limits: DecodeLimits = DISPLAY) -> bytes:
 
 def _run(task: dict[str, Any], limits: DecodeLimits) -> Reply:
     """Return the reply of a process that decodes; raise UnreadableFile or TooBusy."""
-    decoders = _decoders()
-    with decoders.gate(limits):
+    found = decoders()
+    with found.gate(limits):
         try:
             try:
-                reply = _reply(decoders.pool, task, limits)
-            except ProcessDied:
-                if limits.at_once is not None:
+                reply = _reply(found.pool, task, limits)
+            except (ProcessDied, TaskTimedOut) as error:
+                if limits.at_once is not None or not _says_nothing_of_the_file(error, limits):
                     raise
-                # Of the library's files none is called unreadable because a process was killed from outside.
-                reply = _reply(decoders.pool, task, limits)
+                # Of the library's files none is called unreadable because a process was killed from outside, or the
+                # machine stood still.
+                reply = _reply(found.pool, task, limits)
         except NoProcessReady as error:
             raise _too_busy() from error
         except TaskTimedOut as error:
-            # Others had the processor: the file may be an honest one.
-            if limits.at_once is not None and error.cpu_seconds < limits.seconds / 3:
+            if limits.at_once is not None and _says_nothing_of_the_file(error, limits):
                 raise _too_busy() from error
             raise UnreadableFile(
                 f"Decoding or drawing it took longer than {limits.seconds:g} seconds.",
@@ -201,6 +201,11 @@ def _run(task: dict[str, Any], limits: DecodeLimits) -> Reply:
     if "message" in reply.head:
         raise UnreadableFile(reply.head["message"], hint=reply.head["hint"])
     return reply
+
+
+def _says_nothing_of_the_file(error: ProcessDied | TaskTimedOut, limits: DecodeLimits) -> bool:
+    """Return whether the file may be an honest one: its process died, or others had the processor."""
+    return isinstance(error, ProcessDied) or error.cpu_seconds < limits.seconds / 3
 
 
 def _reply(pool: ProcessPool, task: dict[str, Any], limits: DecodeLimits) -> Reply:

@@ -35,7 +35,8 @@ _STARTS = 3  # tries to start a process, until that counts as impossible
 _MAX_HEAD = 1 << 20  # bytes of a reply's JSON
 _MAX_BYTES = 1 << 28  # bytes of a reply's other parts, together
 _PIPE_BYTES = 1 << 20
-_GRACE_SECONDS = 1.0  # after the deadline a process without a parent ends itself
+_STEP_SECONDS = 0.25  # of a deadline; a step that takes longer is a pause of this process or of the machine
+_GRACE_SECONDS = 30.0  # after the deadline a process without a parent ends itself; pauses are not subtracted there
 _ROOT = Path(__file__).parents[2]  # from which the module is imported, installed or not
 
 
@@ -245,17 +246,23 @@ class _Child:
 
     @contextmanager
     def _killed_after(self, seconds: float) -> Iterator[None]:
-        timer = threading.Timer(seconds, self._expire)
-        timer.daemon = True
-        timer.start()
+        """Kill the process after so many seconds; a pause, in which it did not run either, counts as one step."""
+        done = threading.Event()
+
+        def watch() -> None:
+            left = seconds
+            while left > 0:
+                if done.wait(min(left, _STEP_SECONDS)):
+                    return
+                left -= _STEP_SECONDS
+            self._expired = True
+            self.process.kill()
+
+        threading.Thread(target=watch, name="deadline", daemon=True).start()
         try:
             yield
         finally:
-            timer.cancel()
-
-    def _expire(self) -> None:
-        self._expired = True
-        self.process.kill()
+            done.set()
 
     def _receive(self) -> Reply:
         """Return the next reply; raise EOFError when the process ends first, ValueError for one that is malformed."""

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser
 
 import benchmarks.browser
 from benchmarks.harness import Skipped
 from search.settings import Settings
 from tests.support.serving import app_over, close_app
+from tests.support.waiting import PATIENCE
 from web.server.serve import bind
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser  # tests without a browser start more quickly without it
 
 
 @contextmanager
@@ -38,13 +42,17 @@ def listening(app: Flask) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.effective_listen[0][1]}"
     finally:
         server.close()
-        thread.join(5)
+        thread.join(PATIENCE)
         close_app(app)
 
 
 class _QuietFiles(SimpleHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         pass
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        with suppress(ConnectionError):  # the browser has gone on to another page
+            super().copyfile(source, outputfile)
 
 
 @contextmanager

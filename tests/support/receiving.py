@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+from tests.support.waiting import PATIENCE
+
 
 class Receiver:
     """Keeps the messages that are sent to `address`; answers with the statuses in order, the last one from then on."""
@@ -52,7 +54,7 @@ class Receiver:
             request.send_header("Location", self.address)
         request.end_headers()
 
-    def wait_for(self, requests: int, *, seconds: float = 20.0) -> None:
+    def wait_for(self, requests: int, *, seconds: float = PATIENCE) -> None:
         """Wait until so many requests have come."""
         with self._changed:
             assert self._changed.wait_for(lambda: self.got >= requests, seconds), f"{self.got}, not {requests}"

@@ -34,8 +34,12 @@ class CheckedUndefined(Undefined):
 
 
 def app_over(settings: Settings) -> Flask:
-    """Return the site over a data folder, with the hashing text encoder; `close_app` closes it."""
-    app = create_app(Workspace(settings, open_catalogue(settings)), text_encoder=HashingTextEncoder())
+    """Return the site over a data folder, with the hashing text encoder; `close_app` closes it.
+
+    For its rate limits time stands still: however slowly a test asks, they count the same.
+    """
+    workspace = Workspace(settings, open_catalogue(settings))
+    app = create_app(workspace, text_encoder=HashingTextEncoder(), clock=lambda: 0.0)
     app.jinja_env.undefined = CheckedUndefined
     return app
 

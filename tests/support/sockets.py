@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 from waitress.server import MultiSocketServer
 
+from tests.support.waiting import PATIENCE, until
 from web.errors import UNREADABLE
 from web.server.connections import Channel, Server, create_server
 from web.server.limits import ConnectionLimits
@@ -20,7 +20,6 @@ from web.server.ranges import file_ranges
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 T = TypeVar("T")
 
-WAITED = 60.0  # seconds of real time for what happens at once on an idle machine
 STEP = 0.1  # seconds of the server's time between two rounds of its loop
 
 
@@ -47,7 +46,7 @@ class Running:
     def connect(self, sent: bytes = b"") -> socket.socket:
         """Return a new connection that has sent these bytes, a moment after the one before."""
         self.now[0] += 0.001
-        connection = socket.create_connection(("127.0.0.1", self.server.effective_listen[0][1]), timeout=WAITED)
+        connection = socket.create_connection(("127.0.0.1", self.server.effective_listen[0][1]), timeout=PATIENCE)
         connection.sendall(sent)
         self.opened.append(connection)
         return connection
@@ -65,7 +64,7 @@ class Running:
         for thunk in (done.set, call):
             done.clear()
             listening.trigger.pull_trigger(thunk)  # the first is called in a round that may have begun before
-            assert done.wait(WAITED), "the server's loop has stopped"
+            assert done.wait(PATIENCE), "the server's loop has stopped"
         [result] = results
         return result
 
@@ -92,14 +91,12 @@ class Running:
 
     def wait_for(self, connection: socket.socket, condition: Callable[[Channel], object]) -> None:
         """Wait until a condition holds for the server's side of a connection; no time passes for the server."""
-        ends = time.monotonic() + WAITED
 
         def holds() -> bool:
             channel = self.channel(connection)
             return channel is not None and bool(condition(channel))
 
-        while not self.in_loop(holds):
-            assert time.monotonic() < ends, "the server never came to the expected state"
+        until(lambda: self.in_loop(holds))
 
     def closes(self, connection: socket.socket, *, within: float) -> bool:
         """Return whether the server closes a connection within so many seconds of its time."""
@@ -137,7 +134,7 @@ def answer_of(connection: socket.socket) -> tuple[int, str]:
     return int(head.split()[1]), body.decode("utf-8", "replace")
 
 
-def is_closed(connection: socket.socket, *, within: float = WAITED) -> bool:
+def is_closed(connection: socket.socket, *, within: float = PATIENCE) -> bool:
     """Return whether the end of a connection comes within so many seconds of real time, dropping what comes before."""
     connection.settimeout(within)
     try:
@@ -181,4 +178,4 @@ def running(
         for connection in found.opened:
             connection.close()
         found.in_loop(server.close)
-        thread.join(WAITED)
+        thread.join(PATIENCE)

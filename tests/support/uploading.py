@@ -22,8 +22,9 @@ from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import draw_tiny_library
+from tests.support.waiting import PATIENCE
 
-REST = 60.0  # seconds for the workers
+REST = PATIENCE  # for the workers
 
 
 def settings_in(folder: Path) -> Settings:

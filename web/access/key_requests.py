@@ -6,6 +6,8 @@ its own network. A cookie does not count for it, because browsers send none with
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask, Response, current_app, g, request
 
 from search.errors import MemeticaError
@@ -33,9 +35,9 @@ class NotAllowed(MemeticaError):
     status = 403
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, *, clock: Callable[[], float]) -> None:
     """Recognize the key of every request of an application, and answer pages of other sites that send one."""
-    app.extensions["key_rates"] = KeyRates()
+    app.extensions["key_rates"] = KeyRates(clock=clock)
 
     @app.before_request
     def answer_preflight() -> Response | None:

@@ -44,7 +44,8 @@ class RateLimit:
 class KeyRates:
     """A token bucket for each API key, which allows half of its rate at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._by_rate: dict[int, RateLimit] = {}
 
@@ -53,7 +54,7 @@ class KeyRates:
         with self._lock:
             rate = self._by_rate.get(per_minute)
             if rate is None:
-                rate = RateLimit(burst=max(1, per_minute // 2), refill_seconds=60 / per_minute)
+                rate = RateLimit(burst=max(1, per_minute // 2), refill_seconds=60 / per_minute, clock=self._clock)
                 self._by_rate[per_minute] = rate
         return rate.acquire(key)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -46,13 +47,13 @@ class _Limit:
     spares_loopback: bool
 
 
-def register(app: Flask, settings: Settings) -> None:
+def register(app: Flask, settings: Settings, *, clock: Callable[[], float]) -> None:
     """Give an application its limits by the settings `search_rate` and `upload_rate`."""
     limits: dict[Work, _Limit] = {}
     for work, setting in ((Work.SEARCH, settings.search_rate), (Work.UPLOAD, settings.upload_rate)):
         if setting != "off":
             a_minute = AUTOMATIC[work] if setting == "auto" else int(setting)
-            rate = RateLimit(burst=math.ceil(a_minute / 2), refill_seconds=60 / a_minute)
+            rate = RateLimit(burst=math.ceil(a_minute / 2), refill_seconds=60 / a_minute, clock=clock)
             limits[work] = _Limit(rate, spares_loopback=setting == "auto")
     app.extensions["request_rates"] = limits
 

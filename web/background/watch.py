@@ -43,11 +43,13 @@ class LibraryWatcher:
         index: Callable[[Settings], bool] | None = None,
         quiet_seconds: float = QUIET_SECONDS,
         missing_seconds: float = MISSING_SECONDS,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._site = site
         self._index = index or IndexProcess()
         self._quiet_seconds = quiet_seconds
         self._missing_seconds = missing_seconds
+        self._clock = clock
         self._closed = threading.Event()
         self._webhook = webhook_of(site.settings)
         self._thread = threading.Thread(target=self._run, name="library watcher", daemon=True)
@@ -86,7 +88,7 @@ class LibraryWatcher:
     def _watch(self, library: Path, identity: tuple[int, int]) -> None:
         """Index at once and after changes, until the folder is another one: unmounted, mounted or replaced."""
         # Indexed for the first time once it is watched, so that no change falls in between.
-        first: float | None = monotonic() - self._quiet_seconds
+        first: float | None = self._clock() - self._quiet_seconds
         last = first
         for changes in watch(
             library,
@@ -98,7 +100,7 @@ class LibraryWatcher:
             yield_on_timeout=True,
             raise_interrupt=False,
         ):
-            now = monotonic()
+            now = self._clock()
             if changes:
                 first, last = first or now, now
             if first is not None and last is not None:

@@ -91,7 +91,7 @@ class _Sessions(SecureCookieSessionInterface):
         return base() or "/"
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, *, clock: Callable[[], float]) -> None:
     """Add sessions and the sign-in pages, and give the templates their CSRF and sign-in functions."""
     secret = load_or_create_secret(app.extensions["site"].workspace.data)
     app.secret_key = secret
@@ -101,7 +101,7 @@ def register(app: Flask) -> None:
     app.config["SESSION_COOKIE_NAME"] = f"memetica-{hashlib.sha256(b'name' + secret).hexdigest()[:8]}"
     app.config["SESSION_COOKIE_HTTPONLY"] = True
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
-    app.extensions["rate_limit"] = RateLimit()
+    app.extensions["rate_limit"] = RateLimit(clock=clock)
     app.extensions["hashing"] = threading.BoundedSemaphore(MAX_HASHES)
     app.register_blueprint(blueprint)
     app.jinja_env.globals.update(csrf_token=csrf_token, csrf_field=csrf_field, signed_in=signed_in)

@@ -28,6 +28,7 @@ from tests.support.vision_servers import (
     ollama_v1,
     vllm,
 )
+from tests.support.waiting import PATIENCE
 
 RED = render_frames([Image.new("RGB", (64, 48), "red")], longest_side=1280)
 CAT = "A cat sits in a box."
@@ -208,7 +209,7 @@ def test_comments_keep_a_slow_model_alive_and_do_not_outlive_the_call() -> None:
         assert ask(server.url).text == CAT
 
     with VisionServer(lambda asked: Says("", pause=0.05)) as server:
-        server.comments = 200
+        server.comments = 10_000
         begun = time.monotonic()
         with pytest.raises(CallFailed, match="took longer than"):
             ask(server.url, seconds=0.4)
@@ -216,7 +217,7 @@ def test_comments_keep_a_slow_model_alive_and_do_not_outlive_the_call() -> None:
         threading.Timer(0.2, stop.set).start()
         with pytest.raises(CallStopped):
             ask(server.url, stop=stop)
-    assert time.monotonic() - begun < 5  # ten seconds of comments
+    assert time.monotonic() - begun < PATIENCE  # eight minutes of comments
 
 
 def test_a_server_that_loads_its_model_is_waited_for_within_a_call(monkeypatch: pytest.MonkeyPatch) -> None:

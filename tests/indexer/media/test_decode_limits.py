@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 from indexer.media import decode_process
-from indexer.media.decode import BACKGROUND, LIBRARY, REQUEST, DecodeLimits, decode, sanitized_svg
+from indexer.media.decode import BACKGROUND, LIBRARY, REQUEST, DecodeLimits, decode, decoders, sanitized_svg
 from indexer.media.decode_file import decode_file
 from indexer.media.raster import MAX_SCANS, WORKING_PIXELS, working_picture
 from indexer.media.svg import sanitize_svg
-from indexer.work.process_pool import ProcessDied, ProcessPool, Reply
-from search.errors import TooBusy, UnreadableFile
+from indexer.work.process_pool import ProcessDied, ProcessPool, Reply, TaskTimedOut
+from search.errors import MemeticaError, TooBusy, UnreadableFile
 from tests.support.hostile_pictures import KINDS, SVG
 from tests.support.tiny import draw_tiny_library
 
@@ -105,7 +105,7 @@ def test_a_drawing_without_end_is_stopped_at_the_deadline_and_says_so(tmp_path: 
     file = written(tmp_path, "svg-blur-15-rects")
     before = monotonic()
     assert refusal(file, limits) == "Decoding or drawing it took longer than 1 seconds."
-    assert monotonic() - before < 10
+    assert monotonic() - before < 60
 
 
 def test_other_threads_run_while_a_drawing_holds_the_renderer(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_other_threads_run_while_a_drawing_holds_the_renderer(tmp_path: Path) ->
     while thread.is_alive():
         turns += 1
         thread.join(0.01)
-    assert turns > 10
+    assert turns > 1  # with Python's lock held, the first would last until the drawing ends
 
 
 @pytest.mark.parametrize(
@@ -149,25 +149,12 @@ def test_too_much_memory_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_more_files_than_may_be_decoded_at_once_are_told_to_come_again(tmp_path: Path) -> None:
-    limits = replace(REQUEST, seconds=3.0, at_once=1, wait_seconds=0.2)
-    file = written(tmp_path, "svg-blur-15-rects")
-    ends: list[BaseException] = []
-
-    def draw() -> None:
-        try:
-            decode(file, **MOST, limits=limits)
-        except (TooBusy, UnreadableFile) as error:
-            ends.append(error)
-
-    threads = [threading.Thread(target=draw) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(ends) == 3
-    busy = [error for error in ends if isinstance(error, TooBusy)]
-    assert len(busy) >= 2
-    assert (busy[0].status, busy[0].retry_after) == (503, 3)
+    limits = replace(REQUEST, seconds=60.0, at_once=1, wait_seconds=0.2)
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "red.png")
+    with decoders().gate(limits), pytest.raises(TooBusy) as busy:
+        decode(tmp_path / "red.png", **MOST, limits=limits)
+    assert (busy.value.status, busy.value.retry_after) == (503, 3)
+    assert decode(tmp_path / "red.png", **MOST, limits=limits).width == 30
 
 
 def test_an_svg_that_is_shown_is_the_same_when_it_is_sanitized_in_a_process() -> None:
@@ -197,24 +184,42 @@ def test_a_very_large_picture_is_reduced_to_what_its_halves_show(mode: str) -> N
         assert found.getpixel((middle, line)) == pytest.approx((expected,) * 3, abs=3)
 
 
-@pytest.mark.parametrize(("limits", "is_tried_again"), [(LIBRARY, True), (REQUEST, False)], ids=["library", "request"])
-def test_a_process_that_is_killed_from_outside_makes_no_file_of_the_library_unreadable(
-    limits: DecodeLimits, is_tried_again: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+STOPPED = TaskTimedOut(cpu_seconds=0.1)  # while the machine stood still, or others had the processor
+
+
+@pytest.mark.parametrize(
+    ("limits", "ended", "refused"),
+    [
+        (LIBRARY, ProcessDied("exit status -9"), None),
+        (LIBRARY, STOPPED, None),
+        (BACKGROUND, STOPPED, None),
+        (LIBRARY, TaskTimedOut(cpu_seconds=59.0), UnreadableFile),
+        (REQUEST, ProcessDied("exit status -9"), UnreadableFile),
+        (REQUEST, STOPPED, TooBusy),
+    ],
+    ids=["killed", "stopped", "stopped in the background", "endless", "killed in a request", "stopped in a request"],
+)
+def test_a_process_that_others_kill_or_hold_up_makes_no_file_of_the_library_unreadable(
+    limits: DecodeLimits,
+    ended: Exception,
+    refused: type[MemeticaError] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run, tries = ProcessPool.run, []
 
-    def killed_first(pool: ProcessPool, task: dict[str, Any], **limits: Any) -> Reply:
+    def ended_first(pool: ProcessPool, task: dict[str, Any], **limits: Any) -> Reply:
         tries.append(task)
         if len(tries) == 1:
-            raise ProcessDied("exit status -9")
+            raise ended
         return run(pool, task, **limits)
 
-    monkeypatch.setattr(ProcessPool, "run", killed_first)
+    monkeypatch.setattr(ProcessPool, "run", ended_first)
     Image.new("RGB", (30, 20), "red").save(tmp_path / "red.png")
-    if is_tried_again:
+    if refused is None:
         assert decode(tmp_path / "red.png", max_pixels=1000, max_bytes=1000, limits=limits).width == 30
     else:
-        with pytest.raises(UnreadableFile):
+        with pytest.raises(refused):
             decode(tmp_path / "red.png", max_pixels=1000, max_bytes=1000, limits=limits)
 
 

@@ -35,6 +35,7 @@ from search.signals import DESCRIPTOR, IMAGE_IMAGE, IMAGE_TEXT
 from search.workspace import Workspace
 from tests.support.fakes import ColorImageEncoder, HashingTextEncoder
 from tests.support.serving import app_over
+from tests.support.waiting import until
 from web.background.image_encoder import ImageEncoderWatcher, current_choice
 from web.cli.main import main
 
@@ -268,15 +269,6 @@ def test_a_serving_site_brings_the_index_to_what_is_chosen(
     finally:
         watching.close()
     assert seen[:3] == ["other-colours", "nowhere/to_be_had", "colours-1"]
-
-
-def until(true: object, seconds: float = 20.0) -> None:
-    from time import monotonic, sleep
-
-    begun = monotonic()
-    while not true():  # type: ignore[operator]
-        assert monotonic() - begun < seconds
-        sleep(0.02)
 
 
 def test_what_is_chosen_by_the_environment_is_not_overruled(

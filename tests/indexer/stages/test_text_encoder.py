@@ -30,6 +30,7 @@ from search.searcher import Searcher
 from search.settings import Settings, save_setting
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder, use_hashing_text_encoder
+from tests.support.waiting import until
 from web.app import create_app
 from web.background.text_encoder import TextEncoderWatcher
 from web.cli.main import main
@@ -228,12 +229,3 @@ def test_the_command_chooses_an_encoder_of_either_kind_and_lists_what_each_costs
     run("index", "--ocr", "none", "--no-duplicates")
     assert spec_of(live_text_encoder(settings.data / "index")) == bilingual.text_encoder
     assert len(catalogue.embeddings.of_field(live_text_encoder(settings.data / "index"), Field.DESCRIPTION)[0]) == 4
-
-
-def until(true: object, seconds: float = 30.0) -> None:
-    from time import monotonic, sleep
-
-    begun = monotonic()
-    while not true():  # type: ignore[operator]
-        assert monotonic() - begun < seconds
-        sleep(0.02)

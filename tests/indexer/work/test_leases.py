@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +15,7 @@ from indexer.work.leases import WorkLease, reclaim_stale, work_lease
 from search.catalogue import Catalogue, open_catalogue
 from search.meme import Stage
 from search.settings import Settings
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -26,6 +27,14 @@ def settings(tmp_path: Path) -> Settings:
 def catalogue(settings: Settings) -> Iterator[Catalogue]:
     with open_catalogue(settings) as opened:
         yield opened
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time by which leases run out: one number, which the test moves."""
+    found = [1000.0]
+    monkeypatch.setattr("search.catalogue.leases.time", SimpleNamespace(time=lambda: found[0]))
+    return found
 
 
 def test_what_one_shift_has_taken_another_does_not_get(catalogue: Catalogue) -> None:
@@ -51,20 +60,24 @@ def test_several_sources_are_taken_together_or_not_at_all(catalogue: Catalogue) 
     assert [(lease.source, lease.owner) for lease in catalogue.leases.held()] == [("b", one.owner)]
 
 
-def test_a_lease_that_is_not_renewed_runs_out(catalogue: Catalogue) -> None:
-    gone, next_one = WorkLease(catalogue, Stage.OCR, seconds=0.05), WorkLease(catalogue, Stage.OCR)
+def test_a_lease_that_is_not_renewed_runs_out(catalogue: Catalogue, now: list[float]) -> None:
+    gone, next_one = WorkLease(catalogue, Stage.OCR, seconds=5), WorkLease(catalogue, Stage.OCR)
     assert gone.acquire("c0ffee")
-    time.sleep(0.06)
+    now[0] += 4.9
+    assert not next_one.acquire("c0ffee")
+    now[0] += 0.1
     assert catalogue.leases.held() == []
     assert next_one.acquire("c0ffee")
     gone.release("c0ffee")  # it is not its own any more
     assert [lease.owner for lease in catalogue.leases.held()] == [next_one.owner]
 
 
-def test_a_shift_that_lives_keeps_its_leases_beyond_their_time(catalogue: Catalogue) -> None:
+def test_a_shift_that_lives_keeps_its_leases_beyond_their_time(catalogue: Catalogue, now: list[float]) -> None:
     with work_lease(catalogue, Stage.OCR, seconds=0.3) as one:
         assert one.acquire("c0ffee")
-        time.sleep(0.7)
+        for _ in range(3):
+            now[0] += 0.2
+            until(lambda: [lease.expires_at for lease in catalogue.leases.held()] == [now[0] + 0.3])
         assert not WorkLease(catalogue, Stage.OCR).acquire("c0ffee")
 
 

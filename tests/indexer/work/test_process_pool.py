@@ -9,13 +9,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 
 import pytest
 
 from indexer.work.process_pool import NoProcessReady, ProcessDied, ProcessPool, TaskTimedOut
 from search.errors import MemeticaError
 from tests.support.paths import ROOT
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.slow
 
@@ -38,11 +39,8 @@ def lives(id: int) -> bool:
     return state != "Z"
 
 
-def ended_within(ids: list[int], seconds: float) -> bool:
-    until = monotonic() + seconds
-    while any(map(lives, ids)) and monotonic() < until:
-        sleep(0.02)
-    return not any(map(lives, ids))
+def wait_for_the_end(ids: list[int]) -> None:
+    until(lambda: not any(map(lives, ids)))
 
 
 def test_a_reply_has_the_json_and_every_byte_of_the_parts(pool: ProcessPool) -> None:
@@ -64,7 +62,7 @@ def test_a_task_that_passes_its_deadline_is_killed_and_the_next_one_succeeds(poo
     before = pool.run({"do": "id"}, seconds=30, megabytes=100).head["id"]
     with pytest.raises(TaskTimedOut) as caught:
         pool.run({"do": way}, seconds=0.5, megabytes=100)
-    assert ended_within([before], 5)
+    wait_for_the_end([before])
     if way == "sleep":  # it had no processor, which the caller may tell from an endless task
         assert caught.value.cpu_seconds < 0.25
     assert pool.run({"do": "id"}, seconds=30, megabytes=100).head["id"] != before
@@ -80,7 +78,7 @@ def test_a_process_that_was_killed_while_idle_is_replaced(pool: ProcessPool) -> 
     for _ in range(3):
         id = pool.run({"do": "id"}, seconds=30, megabytes=100).head["id"]
         os.kill(id, signal.SIGKILL)
-        assert ended_within([id], 5)
+        wait_for_the_end([id])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory")
@@ -112,14 +110,18 @@ def test_a_pool_that_is_warm_has_its_processes_before_the_first_task_and_replace
     assert len(set(first) & set(pool.process_ids())) == 1
 
 
-def test_a_task_waits_no_longer_than_it_may_for_a_process_to_start(pool: ProcessPool) -> None:
+def test_a_task_waits_no_longer_than_it_may_for_a_process_to_start(
+    pool: ProcessPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pool.run({"do": "id"}, seconds=30, megabytes=100, start_seconds=0.001)  # it is not kept warm: there is no hurry
     pool.warm(2)
+    monkeypatch.setenv("POOLED_TASKS_BEGIN_WITH", str(tmp_path / "begin"))
     for id in pool.process_ids():
         os.kill(id, signal.SIGKILL)
-    assert ended_within(pool.process_ids(), 5)
+    wait_for_the_end(pool.process_ids())
     with pytest.raises(NoProcessReady):
         pool.run({"do": "id"}, seconds=30, megabytes=100, start_seconds=0.001)
+    (tmp_path / "begin").touch()
     assert pool.run({"do": "id"}, seconds=30, megabytes=100).head["id"] in pool.process_ids()
 
 
@@ -148,47 +150,75 @@ def test_many_threads_share_a_pool(pool: ProcessPool) -> None:
     assert len(pool.process_ids()) <= 2
 
 
-def test_closing_a_pool_ends_its_processes_in_the_middle_of_a_task() -> None:
+def test_closing_a_pool_ends_its_processes_in_the_middle_of_a_task(tmp_path: Path) -> None:
     pool = ProcessPool(MODULE, idle=2)
     pool.run({"do": "id"}, seconds=30, megabytes=100)
     failed: list[BaseException] = []
 
     def spin() -> None:
         try:
-            pool.run({"do": "spin"}, seconds=30, megabytes=100)
+            pool.run({"do": "spin", "tell": str(tmp_path / "begun")}, seconds=PATIENCE, megabytes=100)
         except ProcessDied as error:
             failed.append(error)
 
     thread = threading.Thread(target=spin)
     thread.start()
-    sleep(0.2)
+    until((tmp_path / "begun").exists)
     ids = pool.process_ids()
     pool.close()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert len(failed) == 1
-    assert ended_within(ids, 5)
+    wait_for_the_end(ids)
     with pytest.raises(MemeticaError):
         pool.run({"do": "id"}, seconds=30, megabytes=100)
 
 
+PAUSED = f"""
+import sys
+from indexer.work.process_pool import ProcessPool
+pool = ProcessPool({MODULE!r}, idle=1)
+pool.run({{"do": "id"}}, seconds=30, megabytes=100)
+pool.run({{"do": "wait", "tell": sys.argv[1], "until": sys.argv[2]}}, seconds=2, megabytes=100)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGSTOP")
+def test_while_all_processes_are_stopped_no_deadline_passes(tmp_path: Path) -> None:
+    begun, goes_on = tmp_path / "begun", tmp_path / "goes on"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PAUSED, str(begun), str(goes_on)], cwd=ROOT, start_new_session=True
+    )
+    until(begun.exists)
+    os.killpg(parent.pid, signal.SIGSTOP)
+    sleep(4)  # beyond the deadline
+    goes_on.touch()
+    os.killpg(parent.pid, signal.SIGCONT)
+    assert parent.wait(PATIENCE) == 0
+
+
 PARENT = f"""
 import sys, threading, time
+from pathlib import Path
+from tests.support.waiting import until
 from indexer.work.process_pool import ProcessPool
 pool = ProcessPool({MODULE!r}, idle=2)
 pool.warm(2)
 pool.run({{"do": "id"}}, seconds=30, megabytes=100)
-threading.Thread(target=lambda: pool.run({{"do": "hold"}}, seconds=30, megabytes=100), daemon=True).start()
-time.sleep(0.3)
+task = {{"do": "hold", "tell": sys.argv[1]}}
+threading.Thread(target=lambda: pool.run(task, seconds=300, megabytes=100), daemon=True).start()
+until(Path(sys.argv[1]).exists)
 print(*pool.process_ids(), flush=True)
-time.sleep(60)
+time.sleep(300)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a task ends at its deadline")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda one: one.name)
-def test_no_process_outlives_its_parent_not_even_one_that_holds_pythons_lock(how: signal.Signals) -> None:
+def test_no_process_outlives_its_parent_not_even_one_that_holds_pythons_lock(
+    how: signal.Signals, tmp_path: Path
+) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT],
+        [sys.executable, "-c", PARENT, str(tmp_path / "begun")],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -199,6 +229,6 @@ def test_no_process_outlives_its_parent_not_even_one_that_holds_pythons_lock(how
     ids = [int(id) for id in parent.stdout.readline().split()]
     assert len(ids) == 2
     parent.send_signal(how)
-    parent.wait(10)
+    parent.wait(PATIENCE)
     parent.stdout.close()
-    assert ended_within(ids, 5)
+    wait_for_the_end(ids)

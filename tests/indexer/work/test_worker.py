@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from indexer.work.worker import Worker
 from search.catalogue import open_catalogue
 from search.settings import Settings
+from tests.support.waiting import until
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
@@ -26,10 +27,9 @@ def test_a_worker_that_sleeps_and_wakes_leaves_no_file_open(tmp_path: Path) -> N
         counts = []
         for round in range(1, 21):
             worker.wake()
-            ends = time.monotonic() + 20
-            while (len(ended) < round or worker._thread is not None) and time.monotonic() < ends:
-                time.sleep(0.005)
-            time.sleep(0.05)  # until the thread itself is gone
+            until(
+                lambda round=round: len(ended) == round and not any(one.name == "test" for one in threading.enumerate())
+            )
             files = [one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
             counts.append(sum(file.is_relative_to(tmp_path) for file in files))
         assert len(asked) >= 20 and counts[-1] == counts[0], counts

@@ -17,6 +17,7 @@ from search.catalogue.texts import SidecarRecord
 from search.errors import DataFolderError, IndexUnusable, NotFound, UnreadableFile
 from search.meme import Field, MediaType, Passage, Stage, TextKind
 from search.settings import Settings
+from tests.support.waiting import PATIENCE
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -315,12 +316,12 @@ def test_closing_the_catalogue_closes_the_connections_of_threads_that_still_run(
     def work() -> None:
         catalogue.memes.count()
         asked.set()
-        ending.wait(20)
+        ending.wait(PATIENCE)
 
     catalogue = open_catalogue(Settings(data=tmp_path))
     thread = threading.Thread(target=work)
     thread.start()
-    assert asked.wait(20)
+    assert asked.wait(PATIENCE)
     catalogue.close()
     assert open_files(tmp_path) == 0
     ending.set()

@@ -35,6 +35,7 @@ from search.encoders.hub_download import download, list_repository
 from search.encoders.hub_errors import hub_address, seconds_to_wait
 from search.errors import DataFolderError, ModelUnavailable
 from tests.support.fake_hub import COMMIT, FakeHub, serving
+from tests.support.waiting import PATIENCE, until
 
 WEIGHTS = Random(5).randbytes(300_000)
 FILES = (
@@ -53,6 +54,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
     close_session()  # the client reads the proxies once
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(hub_module, "BUSY_SECONDS", 1.0)
+    monkeypatch.setattr(hub_module, "READ_SECONDS", PATIENCE)
+    monkeypatch.setattr(hub_module, "HUB_SECONDS", PATIENCE)
     with serving({NAME: WEIGHTS, "org/tokenizer/tokenizer.json": b'{"a": 1}'}) as served:
         monkeypatch.setenv("HF_ENDPOINT", served.url)
         yield served
@@ -135,7 +138,7 @@ def test_a_hub_that_refuses_is_quoted_within_seconds(
     begun = time.monotonic()
     with pytest.raises(ModelUnavailable, match=says) as raised:
         download(tmp_path, "clip", FILES)
-    assert hint in raised.value.hint and time.monotonic() - begun < 20
+    assert hint in raised.value.hint and time.monotonic() - begun < PATIENCE
     assert current_download(tmp_path) is None
 
 
@@ -204,7 +207,7 @@ def test_an_exporter_ends_with_the_process_that_started_it(tmp_path: Path) -> No
         "from search.system.processes import end_with_parent\n"
         "end_with_parent()\n"
         "Path(sys.argv[1]).write_text(str(os.getpid()))\n"
-        "time.sleep(60)\n"
+        "time.sleep(300)\n"
     )
     code = (
         "import sys\n"
@@ -232,13 +235,6 @@ def test_an_exporter_that_fails_is_told_by_its_status_and_its_last_line(
         with pytest.raises(ExportFailed, match=r"^no model here$") as raised:
             run_exporter("failing_exporter", str(status), what="it", seconds=60)
         assert raised.value.status == status
-
-
-def until(true: object, seconds: float = 60.0) -> None:
-    begun = time.monotonic()
-    while not true():  # type: ignore[operator]
-        assert time.monotonic() - begun < seconds
-        time.sleep(0.05)
 
 
 def runs(pid: int) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from search.encoders.row_cache import MOST, RowCache
+from tests.support.waiting import PATIENCE
 
 
 def test_of_threads_that_ask_at_once_one_encodes() -> None:
@@ -16,7 +17,7 @@ def test_of_threads_that_ask_at_once_one_encodes() -> None:
 
     def encode() -> np.ndarray:
         calls.append(threading.get_ident())
-        assert all_ask.wait(20)
+        assert all_ask.wait(PATIENCE)
         return np.ones(3, np.float32)
 
     with ThreadPoolExecutor(4) as pool:

@@ -6,7 +6,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +20,7 @@ from search.catalogue import Catalogue
 from search.settings import Settings, parse_networks
 from tests.support.browsing import serving
 from tests.support.curating import PASSWORD, set_quick_password, token_in
+from tests.support.waiting import PATIENCE, until
 from web.access.proxies import Proxies
 
 pytestmark = pytest.mark.slow
@@ -118,24 +118,33 @@ http {{
 """
 
 
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def nginx(inner: str, folder: Path, *, path: str) -> Iterator[str]:
     """Yield the address of an nginx before a server, which serves it below a path as if by https; skip without one."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin")
     if program is None:
         pytest.skip("there is no nginx on this machine: install the package `nginx`")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, port=port, inner=inner, path=path, prefix=path or '""'), "utf-8")
-    with subprocess.Popen([program, "-c", str(config), "-p", str(folder)], stderr=subprocess.DEVNULL) as process:
+    while True:  # until no other test has taken the port meanwhile
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        config.write_text(NGINX.format(folder=folder, port=port, inner=inner, path=path, prefix=path or '""'), "utf-8")
+        process = subprocess.Popen([program, "-c", str(config), "-p", str(folder)], stderr=subprocess.PIPE, text=True)
+        until(lambda process=process, port=port: process.poll() is not None or answers(port))
+        if process.poll() is None:
+            break
+        _, said = process.communicate()
+        assert "Address already in use" in said, said
+    with process:
         try:
-            for _ in range(100):
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    time.sleep(0.05)
             yield f"http://127.0.0.1:{port}{path}"
         finally:
             process.terminate()
@@ -164,8 +173,8 @@ def test_the_whole_site_works_behind_nginx(proxied: tuple[str, str]) -> None:
     origin = address.removesuffix(base)
     world = {"Host": "memes.example.org"}
     # Each request without the cookies of another; over plain HTTP, for which certificates need not be loaded each time.
-    ask = partial(httpx.get, headers=world, timeout=30, verify=False)
-    with httpx.Client(base_url=address, headers=world, timeout=30) as client:
+    ask = partial(httpx.get, headers=world, timeout=PATIENCE, verify=False)
+    with httpx.Client(base_url=address, headers=world, timeout=PATIENCE) as client:
         assert client.get("/healthz").json()["search"] is True
         pages = ["/", "/?q=dog", "/about", "/sign-in", "/memes/Dogs/fine.png.html", "/memes/Dogs/index.html", "/none"]
         followed = set()
@@ -218,7 +227,7 @@ def test_password_attempts_count_for_the_client_behind_the_proxy(proxied: tuple[
     address, _ = proxied
 
     def attempt(client: str) -> int:
-        with httpx.Client(base_url=address, timeout=30) as browser:
+        with httpx.Client(base_url=address, timeout=PATIENCE) as browser:
             said = {"Host": "memes.example.org", "X-Forwarded-For": client}
             form = browser.get("/sign-in", headers=said)
             said["Cookie"] = form.headers["Set-Cookie"].partition(";")[0]

@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 from flask import Flask
@@ -14,6 +13,7 @@ from flask import Flask
 from search.settings import Settings
 from tests.support.serving import open_app
 from tests.support.uploading import REST
+from tests.support.waiting import until
 from web.background.inbox import InboxWorkers
 
 IDLE = 0.05
@@ -52,10 +52,7 @@ def wake_and_sleep(workers: InboxWorkers) -> None:
     workers.examining.wake()
     workers.indexing.wake()
     assert workers.wait_until_idle(REST)
-    ends = monotonic() + REST
-    while inbox_threads():
-        assert monotonic() < ends, "the threads of idle workers did not end"
-        sleep(0.01)
+    until(lambda: not inbox_threads())
 
 
 def test_a_worker_that_wakes_and_sleeps_leaves_no_thread_and_no_open_file(

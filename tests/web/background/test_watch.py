@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,11 @@ from search.errors import DataFolderError, WrongUse
 from search.settings import Settings, load_settings
 from search.workspace import Workspace
 from tests.support.receiving import Receiver
+from tests.support.waiting import PATIENCE, until
 from web.background.watch import IndexProcess, LibraryWatcher
 from web.context import Site
 
-REST = 20.0  # seconds for what takes a few hundred milliseconds on an idle machine
+QUIET = 0.05  # seconds
 
 
 class Runs:
@@ -36,7 +36,37 @@ class Runs:
 
     def wait_for(self, count: int) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: self.count >= count, REST), f"{self.count} runs, not {count}"
+            assert self._changed.wait_for(lambda: self.count >= count, PATIENCE), f"{self.count} runs, not {count}"
+
+
+class Clock:
+    """A clock that a test moves, and that counts how often the watcher looked at it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.looks = 0
+
+    def __call__(self) -> float:
+        self.looks += 1
+        return self.now
+
+    def wait_for_looks(self) -> None:
+        """Wait until the watcher has looked a few times, and seen what was changed before."""
+        enough = self.looks + 4
+        until(lambda: self.looks >= enough)
+
+    def let_the_folder_rest(self) -> None:
+        self.wait_for_looks()
+        self.now += QUIET
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A library that is watched, the index runs that were asked for, and the watcher's time."""
+
+    library: Path
+    runs: Runs
+    clock: Clock
 
 
 @pytest.fixture
@@ -46,22 +76,25 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def watched(workspace: Workspace) -> Iterator[tuple[Path, Runs]]:
-    runs = Runs()
-    watcher = LibraryWatcher(Site(workspace), index=runs, quiet_seconds=0.3, missing_seconds=0.1)
+def watched(workspace: Workspace) -> Iterator[Watched]:
+    runs, clock = Runs(), Clock()
+    watcher = LibraryWatcher(Site(workspace), index=runs, quiet_seconds=QUIET, missing_seconds=0.01, clock=clock)
     watcher.start()
     runs.wait_for(1)  # at the start, once the folder is watched
-    yield workspace.library, runs
+    yield Watched(workspace.library, runs, clock)
     watcher.close()
 
 
-def test_many_changes_at_once_are_indexed_once(watched: tuple[Path, Runs]) -> None:
-    library, runs = watched
+def test_many_changes_at_once_are_indexed_once(watched: Watched) -> None:
     for number in range(30):
-        (library / "Cats" / f"{number}.png").write_bytes(b"x")
-    runs.wait_for(2)
-    time.sleep(0.8)
-    assert runs.count == 2
+        (watched.library / "Cats" / f"{number}.png").write_bytes(b"x")
+    watched.clock.wait_for_looks()
+    assert watched.runs.count == 1  # the folder does not rest yet
+    watched.clock.let_the_folder_rest()
+    watched.runs.wait_for(2)
+    watched.clock.let_the_folder_rest()
+    watched.clock.wait_for_looks()
+    assert watched.runs.count == 2
 
 
 def test_what_changes_while_it_is_indexed_is_indexed_next(workspace: Workspace) -> None:
@@ -72,32 +105,38 @@ def test_what_changes_while_it_is_indexed_is_indexed_next(workspace: Workspace) 
             (settings.library / "Cats" / f"during {counted.count}.png").write_bytes(b"x")
         return counted(settings)
 
-    watcher = LibraryWatcher(Site(workspace), index=index, quiet_seconds=0.3)
+    watcher = LibraryWatcher(Site(workspace), index=index, quiet_seconds=QUIET)
     watcher.start()
     counted.wait_for(3)
     watcher.close()
 
 
-def test_a_folder_that_is_renamed_and_hidden_files(watched: tuple[Path, Runs]) -> None:
-    library, runs = watched
+def test_a_folder_that_is_renamed_and_hidden_files(watched: Watched) -> None:
+    library, runs, clock = watched.library, watched.runs, watched.clock
     (library / "Cats" / ".part").write_bytes(b"x")
-    time.sleep(0.8)
+    clock.let_the_folder_rest()
+    clock.wait_for_looks()
     assert runs.count == 1
     (library / "Cats").rename(library / "Felines")
+    clock.let_the_folder_rest()
     runs.wait_for(2)
     (library / "Felines" / "new.png").write_bytes(b"x")  # what is below its new name is watched too
+    clock.let_the_folder_rest()
     runs.wait_for(3)
 
 
-def test_a_library_that_vanishes_is_watched_again_when_it_returns(watched: tuple[Path, Runs]) -> None:
-    library, runs = watched
+def test_a_library_that_vanishes_is_watched_again_when_it_returns(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    library, runs = watched.library, watched.runs
     away = library.rename(library.with_name("unmounted"))
-    time.sleep(0.8)
+    until(lambda: "is not there" in caplog.text)
     before = runs.count
     away.rename(library)
     runs.wait_for(before + 1)
     seen = runs.count
     (library / "Dogs" / "new.png").write_bytes(b"x")
+    watched.clock.let_the_folder_rest()
     runs.wait_for(seen + 1)
 
 
@@ -129,7 +168,7 @@ def test_what_hinders_one_index_run_does_not_end_the_watch(workspace: Workspace)
             raise DataFolderError("The catalogue is locked.")
         return True
 
-    watcher = LibraryWatcher(Site(workspace), index=index, quiet_seconds=0.3, missing_seconds=0.1)
+    watcher = LibraryWatcher(Site(workspace), index=index, quiet_seconds=QUIET, missing_seconds=0.1)
     watcher.start()
     runs.wait_for(2)
     watcher.close()

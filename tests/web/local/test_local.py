@@ -19,8 +19,10 @@ from search.searcher import Searcher
 from search.settings import Settings, load_settings, save_setting
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
+from tests.support.waiting import PATIENCE
 from web.cli.main import main
 from web.local import client, protocol
+from web.local import listener as listening
 from web.local.answer_json import answer_from_json, answer_to_json
 from web.local.client import ask_server
 from web.local.listener import LocalListener
@@ -35,7 +37,8 @@ PAGE = {"k": 5, "offset": 0, "sort": "relevance", "collapse": True, "verbatim": 
 def searcher(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Searcher]:
     """The searcher of a server over the tiny library; commands can load the same encoder."""
     monkeypatch.setattr("search.index.live.load_text_encoder", lambda settings, name: HashingTextEncoder())
-    monkeypatch.setattr(client, "TAKE_SECONDS", 20)  # a machine that is busy with tests is no busy server
+    for module, name in ((client, "TAKE_SECONDS"), (client, "ANSWER_SECONDS"), (listening, "READ_SECONDS")):
+        monkeypatch.setattr(module, name, PATIENCE)  # a machine that is busy with tests is no busy server
     workspace.data.chmod(0o700)
     with Searcher(workspace) as found:
         yield found
@@ -171,16 +174,15 @@ def test_a_busy_server_is_not_waited_for(
 
     def slow() -> Searcher:
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE)
         return searcher
 
     listener = LocalListener(workspace.settings, slow)
     assert listener.start()
     first: list[Answer | None] = []
     asking = threading.Thread(target=lambda: first.append(ask(workspace.settings)))
-    monkeypatch.setattr(client, "ANSWER_SECONDS", 20)
     asking.start()
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE)
     monkeypatch.setattr(client, "TAKE_SECONDS", 0.01)
     assert ask(workspace.settings) is None
     go_on.set()
@@ -209,7 +211,7 @@ def test_the_socket_of_a_killed_server_is_replaced_and_that_of_a_living_one_is_n
 def test_nonsense_is_not_answered_and_ends_nothing(workspace: Workspace, listener: LocalListener, said: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as asking, socket_address(workspace.data) as address:
         asking.connect(address)
-        asking.settimeout(5)
+        asking.settimeout(PATIENCE)
         try:
             asking.sendall(said)
             asking.shutdown(socket.SHUT_WR)

@@ -30,6 +30,8 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
+from tests.support.waiting import PATIENCE
+
 TOOLS = {"search", "similar", "show", "categories", "suggest", "upload"}
 Work = Callable[[Client], Awaitable[None]]
 
@@ -66,7 +68,7 @@ def http_server(settings: Settings, **environment: str) -> Iterator[str]:
         yield json.loads(process.stdout.readline())["url"]
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def by_http(url: str, work: Work, **headers: str) -> None:
@@ -162,7 +164,7 @@ def test_nothing_but_the_protocol_is_on_stdout_and_the_end_of_stdin_ends_it(
     done.stdin.flush()
     answers = [json.loads(done.stdout.readline()) for _ in range(3)]  # a line that is no JSON fails here
     done.stdin.close()
-    assert done.stdout.read() == "" and done.wait(20) == 0
+    assert done.stdout.read() == "" and done.wait(PATIENCE) == 0
     by_id = {one["id"]: one["result"] for one in answers}
     assert by_id[1]["serverInfo"]["name"] == "memetica"
     assert json.loads(by_id[2]["content"][0]["text"])["hits"]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from werkzeug.utils import send_file
 
-from tests.support.sockets import WAITED, answer_of, is_closed, running
+from tests.support.sockets import answer_of, is_closed, running
+from tests.support.waiting import PATIENCE
 from web.server.limits import ConnectionLimits, available_connections
 
 pytestmark = pytest.mark.slow
@@ -51,13 +52,13 @@ def test_a_request_that_is_being_worked_on_never_gives_way() -> None:
     def slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/slow":
             begun.set()
-            assert goes_on.wait(WAITED)
+            assert goes_on.wait(PATIENCE)
         start_response("200 OK", [("Content-Length", "4")])
         return [b"done"]
 
     with running(slow, limits=PATIENT) as server:
         worked_on = server.connect(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert begun.wait(WAITED)
+        assert begun.wait(PATIENCE)
         for _ in range(100):
             server.connect()
         assert server.get("/quick") == (200, "done")
@@ -241,7 +242,7 @@ def test_a_health_check_goes_before_the_requests_that_wait_and_one_at_a_time() -
         path = environ["PATH_INFO"]
         if path.startswith("/busy"):
             begun.release()
-            assert goes_on.wait(WAITED)
+            assert goes_on.wait(PATIENCE)
         else:
             order.append(path)
         start_response("200 OK", [("Content-Length", "2")])
@@ -250,7 +251,7 @@ def test_a_health_check_goes_before_the_requests_that_wait_and_one_at_a_time() -
     request = "GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with running(slow, limits=PATIENT, threads=1) as server:
         server.connect(request.format("/busy").encode())
-        assert begun.acquire(timeout=WAITED)
+        assert begun.acquire(timeout=PATIENCE)
         waiting = []
         for path in ("/1", "/2", "/3", "/healthz", "/healthz", "/4"):
             waiting.append(server.connect(request.format(path).encode()))
