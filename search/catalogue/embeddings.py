@@ -112,11 +112,13 @@ class Embeddings:
         of all memes, always the same ones.
         """
         parameters: dict[str, object] = {"encoder": encoder, "field": field, "least": least_weight}
-        query = _OF_FIELD
+        where = _OF_FIELD
         if share < 1:
-            query += _SAMPLED
+            where += _SAMPLED
             parameters["sampled"] = int(share * _SCATTERED)
-        return self._stream(query, parameters, id="meme_id", order="meme_id, passages.id")
+        most = self._database.number(f"SELECT COUNT(*) {_PASSAGES} {where}", parameters)
+        query = f"SELECT meme_id, vector {_PASSAGES} {_EMBEDDED} {where} ORDER BY meme_id, passages.id"
+        return self._stream(query, parameters, most=most)
 
     def count_stored_passages(self) -> int:
         """Return the number of stored passages, embedded or not, those of vanished memes included."""
@@ -172,7 +174,10 @@ class Embeddings:
 
     def of_pictures(self, encoder: str) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """Return the meme ids ([n] int64, ascending) and the embeddings ([n, d] float16) of present memes' frames."""
-        return self._stream(_OF_PICTURES, {"encoder": encoder}, id="memes.id", order="memes.id, input_hash")
+        parameters = {"encoder": encoder}
+        most = self._database.number(f"SELECT COUNT(*) {_PICTURES}", parameters)
+        query = f"SELECT memes.id, vector {_PICTURES} ORDER BY memes.id, input_hash"
+        return self._stream(query, parameters, most=most)
 
     def of_picture(self, encoder: str, content_hash: str) -> NDArray[np.float32]:
         """Return the embeddings ([frames, d] float32) of a content's frames; no rows when it is not embedded."""
@@ -203,34 +208,35 @@ class Embeddings:
         return found
 
     def _stream(
-        self, query: str, parameters: Mapping[str, object], *, id: str, order: str
+        self, query: str, parameters: Mapping[str, object], *, most: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-        """Return the meme ids and the embeddings of a query's rows, without a list of the rows in memory."""
-        count = self._database.number(query.format(columns="COUNT(*)"), parameters)
-        owners = np.empty(count, np.int64)
-        vectors = np.empty((count, self.dimensions(str(parameters["encoder"]))), np.float16)
-        rows = query.format(columns=f"{id} AS id, vector") + f" ORDER BY {order}"
-        for position, row in enumerate(self._database.stream(rows, parameters)):
-            owners[position] = row["id"]
-            vectors[position] = np.frombuffer(row["vector"], "<f2")
-        return owners, vectors
+        """Return the meme ids and the embeddings of a query's rows, `most` at the most, without a list of the rows."""
+        owners = np.empty(most, np.int64)
+        vectors = np.empty((most, self.dimensions(str(parameters["encoder"]))), np.float16)
+        count = 0
+        for count, (id, vector) in enumerate(self._database.stream(query, parameters), 1):
+            owners[count - 1] = id
+            vectors[count - 1] = np.frombuffer(vector, "<f2")
+        return owners[:count], vectors[:count]
 
 
 _CHUNK = 1000  # inputs per query
 
-_OF_FIELD = """
-    SELECT {columns} FROM passages
-    JOIN memes ON memes.id = meme_id
-    JOIN embeddings ON embeddings.input_hash = passages.input_hash AND encoder = :encoder
-    WHERE vanished_at IS NULL AND field = :field AND COALESCE(weight, 1) >= :least AND length(vector) > 0
+# In this order: SQLite would read all the encoder's rows first, and look for the passage of each, ten times as long.
+_PASSAGES = "FROM passages INDEXED BY passages_by_meme"
+_EMBEDDED = """
+    CROSS JOIN memes ON memes.id = meme_id AND vanished_at IS NULL
+    CROSS JOIN embeddings
+        ON embeddings.input_hash = passages.input_hash AND encoder = :encoder AND length(vector) > 0
 """
+_OF_FIELD = "WHERE field = :field AND COALESCE(weight, 1) >= :least"
 
 # Knuth's multiplicative hash of the id: memes that came one after the other are often alike, a sample should not be.
 _SCATTERED = 1 << 32
 _SAMPLED = f" AND meme_id * 2654435761 % {_SCATTERED} < :sampled"
 
-_OF_PICTURES = """
-    SELECT {columns} FROM memes
+_PICTURES = """
+    FROM memes
     JOIN embeddings ON encoder = :encoder
       AND input_hash BETWEEN memes.content_hash || ':' AND memes.content_hash || ':~'
     WHERE vanished_at IS NULL
