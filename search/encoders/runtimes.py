@@ -10,7 +10,7 @@ export records each runtime's least cosine to the original model.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -19,6 +19,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from search.errors import ModelUnavailable
 
 Inputs = Mapping[str, NDArray[Any]]
 
@@ -75,6 +77,46 @@ class OnnxRuntime:
         """Return the model's output."""
         found: NDArray[np.float32] = self.session.run(None, dict(inputs))[0]
         return found
+
+
+class OpenedLater:
+    """A runtime that is opened when it is first used."""
+
+    def __init__(self, open_runtime: Callable[[], Runtime]) -> None:
+        self._open = open_runtime
+        self._lock = threading.Lock()
+        self._opened: Runtime | None = None
+
+    @property
+    def name(self) -> str:
+        """The library's name."""
+        return self._runtime().name
+
+    @property
+    def tokens(self) -> int:
+        """The number of tokens, padding included, in the fastest batch of texts."""
+        return self._runtime().tokens
+
+    @property
+    def multiple(self) -> int:
+        """Pad texts to a multiple of this many tokens."""
+        return self._runtime().multiple
+
+    def run(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Return the model's output; raise ModelUnavailable when it cannot be opened."""
+        return self._runtime().run(inputs)
+
+    def _runtime(self) -> Runtime:
+        with self._lock:
+            if self._opened is None:
+                try:
+                    self._opened = self._open()
+                except Exception as error:  # each runtime raises its own exception types, none of them public
+                    reason = str(error).strip().splitlines()[0]
+                    raise ModelUnavailable(
+                        f"A text encoder is damaged: {reason}", hint="Run `memetica index`."
+                    ) from error
+            return self._opened
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def test_a_row_is_what_the_picture_looks_like_beside_its_place_among_texts(
     assert rows.shape == (3, encoder.dimensions) and said.shape == (2, encoder.dimensions)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-4)
     assert not said[:, :-DIMENSIONS].any()
-    embedded = open_minilm(built_in_models, threads=1).encode(["a checkerboard", "кот"])
+    embedded = open_minilm(built_in_models, threads=1).encode_queries(["a checkerboard", "кот"])
     np.testing.assert_allclose(said[:, -DIMENSIONS:], embedded, atol=1e-6)
     assert rows[0] @ rows[2] > 0.95 > rows[0] @ rows[1]  # the same at another size; something else
     chances = encoder.probabilities(rows @ said.T)

@@ -150,7 +150,7 @@ def test_an_export_that_is_there_is_not_made_again(models, monkeypatch):
     assert export_minilm(models) is False
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+@pytest.mark.parametrize("name", ["model.onnx", "queries.onnx", "tokenizer.json"])
 def test_one_changed_byte_is_noticed(copied, name):
     file = copied / NAME / name
     with file.open("r+b") as opened:
@@ -170,11 +170,39 @@ def test_a_model_cut_short_is_noticed_without_reading_it(copied):
         open_minilm(copied)
 
 
-def test_a_model_that_no_runtime_can_read_is_named(copied):
-    model = copied / NAME / "model.onnx"
+@pytest.mark.parametrize("name", ["model.onnx", "queries.onnx"])
+@pytest.mark.parametrize("long_running", [False, True])
+def test_a_model_that_no_runtime_can_read_is_named(copied, name, long_running):
+    model = copied / NAME / name
     model.write_bytes(b"\xff" * model.stat().st_size)
-    with pytest.raises(ModelUnavailable, match="damaged"):
-        open_minilm(copied)
+    manifest = copied / NAME / "manifest.json"
+    known = json.loads(manifest.read_text("utf-8"))
+    known["files"][name]["sha256"] = minilm.sha256(model)
+    manifest.write_text(json.dumps(known), "utf-8")
+    with pytest.raises(ModelUnavailable, match="damaged"):  # when it is opened, or the model is first used
+        encoder = open_minilm(copied, long_running=long_running)
+        encoder.encode(["cat"])
+        encoder.encode_queries(["cat"])
+
+
+def test_queries_are_encoded_in_8_bits_close_to_single_precision(encoder):
+    rows = validate_vectors(encoder.encode_queries(TEXTS), rows=len(TEXTS), dimensions=384, encoder=encoder.name)
+    cosines = (rows * encoder.encode(TEXTS)).sum(axis=1)
+    assert cosines.min() >= 0.97 and cosines.mean() < 0.9999
+    np.testing.assert_allclose(encoder.encode_queries(TEXTS[:1])[0], rows[0], atol=2e-2)  # rounded by itself
+
+
+def test_an_export_without_a_model_for_queries_is_used_until_it_is_made_again(copied, models, monkeypatch):
+    (copied / NAME / "queries.onnx").unlink()
+    manifest = copied / NAME / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text("utf-8")) | {"export": "minilm-onnx-2"}), "utf-8")
+    earlier = open_minilm(copied, threads=2)
+    np.testing.assert_allclose(earlier.encode_queries(["cat"]), earlier.encode(["cat"]), atol=1e-6)
+    monkeypatch.setattr(
+        minilm, "_run_export", lambda folder, *, threads: shutil.copytree(models / NAME, folder, dirs_exist_ok=True)
+    )
+    assert export_minilm(copied) is True
+    assert (copied / NAME / "queries.onnx").exists()
 
 
 @pytest.mark.parametrize("manifest", ["", "[]", "{}", '{"export": "another-0"}'])
