@@ -112,7 +112,7 @@ def measure(given: Namespace, report: Report) -> None:
     watch = Watch()
     with open_catalogue(settings) as catalogue:
         encoder = load_text_encoder(settings, long_running=True, for_queries=True)  # as a server does
-        watch.over(type(encoder), "encode", stage="text encoder")
+        watch.over(type(encoder), "encode_queries", stage="text encoder")
         searcher = Searcher(Workspace(settings, catalogue), text_encoder=encoder)
         for owner, name, stage in STAGES:
             watch.over(owner, name, stage=stage)

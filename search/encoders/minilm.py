@@ -140,7 +140,8 @@ def _opened(folder: Path, changed: int, threads: int, open_model: Callable[..., 
         return open_model(folder / MODEL_FILE, threads=threads)
 
     def queries() -> Runtime:
-        return OnnxRuntime.open(folder / QUERIES_FILE, threads=threads)
+        # A query is short: two threads take nearly twice the processor time, and as long.
+        return OnnxRuntime.open(folder / QUERIES_FILE, threads=1)
 
     if not (folder / QUERIES_FILE).is_file():
         return MiniLM(folder, passages())
