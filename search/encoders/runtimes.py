@@ -1,10 +1,10 @@
 """Runtimes for exported models: ONNX Runtime, and OpenVINO where it is installed.
 
-ONNX Runtime starts in half the time and computes in single precision: it encodes queries, of a command and of a server,
-so that both find the same. OpenVINO computes in bfloat16 where the processor has instructions for it, and is then up to
-four times as fast on passages: it suits a process that embeds many there. On other processors it is slower than ONNX
-Runtime (both measured by `benchmarks.text_encoders` and `benchmarks.image_throughput`). Both read the same file, and an
-export records each runtime's least cosine to the original model.
+ONNX Runtime starts in half the time and computes in the precision of the file: it encodes queries, of a command and of
+a server, so that both find the same. OpenVINO computes in bfloat16 where the processor has instructions for it, and is
+then up to four times as fast on passages: it suits a process that embeds many there. On other processors it is slower
+than ONNX Runtime (both measured by `benchmarks.text_encoders` and `benchmarks.image_throughput`). Both read the same
+file, and an export records each runtime's least cosine to the original model.
 """
 
 from __future__ import annotations
