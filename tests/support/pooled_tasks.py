@@ -28,9 +28,9 @@ def work(task: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
             while True:
                 pass
         case "sleep":
-            time.sleep(300)
+            time.sleep(1000)
         case "hold":  # Python's lock, as a renderer does
-            ctypes.PyDLL(None).sleep(300)
+            ctypes.PyDLL(None).sleep(1000)
         case "die":
             os._exit(7)
         case "allocate":

@@ -20,7 +20,7 @@ from tests.support.waiting import PATIENCE
 RED = render_frames([Image.new("RGB", (64, 48), "red")], longest_side=1280)
 
 
-def ask(url: str, *, seconds: float = 5.0, stop: threading.Event | None = None, key: str = "") -> Completion:
+def ask(url: str, *, seconds: float = PATIENCE, stop: threading.Event | None = None, key: str = "") -> Completion:
     endpoint = VisionClient(url, seconds=seconds, key=key)
     try:
         return endpoint.complete("qwen", "Describe.", RED, max_tokens=50, stop=stop or threading.Event())
@@ -28,7 +28,7 @@ def ask(url: str, *, seconds: float = 5.0, stop: threading.Event | None = None, 
         endpoint.close()
 
 
-def failure(reply: Reply, *, seconds: float = 5.0) -> CallFailed:
+def failure(reply: Reply, *, seconds: float = PATIENCE) -> CallFailed:
     with VisionServer(lambda asked: reply) as server, pytest.raises(CallFailed) as failed:
         ask(server.url, seconds=seconds)
     return failed.value
@@ -147,7 +147,7 @@ def test_a_pause_that_is_asked_for_is_told_in_seconds() -> None:
 
 
 @pytest.mark.parametrize(
-    "reply", [Says("A cat.", seconds=300), Says("A cat in a box. " * 300, pause=0.15)], ids=["silent", "dripping"]
+    "reply", [Says("A cat.", seconds=1000), Says("A cat in a box. " * 3000, pause=0.15)], ids=["silent", "dripping"]
 )
 def test_a_slow_answer_ends_at_the_time_that_a_call_may_take(reply: Says) -> None:
     begun = time.monotonic()
@@ -178,12 +178,12 @@ def test_an_endpoint_that_has_answered_and_is_gone_may_come_back() -> None:
 
 def test_a_streamed_call_stops_when_it_is_told_to() -> None:
     stop = threading.Event()
-    with VisionServer(lambda asked: Says("word " * 2000, pause=0.05)) as server:
+    with VisionServer(lambda asked: Says("word " * 20_000, pause=0.05)) as server:
         threading.Timer(0.2, stop.set).start()
         begun = time.monotonic()
         with pytest.raises(CallStopped):
             ask(server.url, stop=stop)
-    assert time.monotonic() - begun < PATIENCE  # of 70 seconds
+    assert time.monotonic() - begun < PATIENCE  # of ten minutes
 
 
 @pytest.mark.parametrize("url", ["", "ftp://host/v1", "http://", "http://host:port/v1"])

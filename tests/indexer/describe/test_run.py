@@ -30,9 +30,10 @@ from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.tiny import TINY
 from tests.support.vision_server import Asked, Drops, Fails, Reply, Says, VisionServer
+from tests.support.waiting import PATIENCE, until
 
 SIMPLE = TextKind.SIMPLE
-QUICK = {"first_pause": 0.01, "longest_pause": 0.05, "seconds": 5.0}
+QUICK = {"first_pause": 0.01, "longest_pause": 0.05, "seconds": PATIENCE}
 
 
 @pytest.fixture
@@ -424,6 +425,7 @@ RUN = textwrap.dedent(
     import signal
     import sys
     from pathlib import Path
+    from indexer.describe import run
     from indexer.describe.run import describe_memes
     from indexer.work.progress import SILENT
     from indexer.describe.options import Assignment, DescribeOptions
@@ -433,6 +435,7 @@ RUN = textwrap.dedent(
     from search.workspace import Workspace
 
     library, data, url = sys.argv[1:]
+    run.GRACE_SECONDS = 300.0  # calls that are told to stop do so at once, unless the machine is busy
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background hands down its deafness
     settings = Settings(library=Path(library), data=Path(data))
     with open_catalogue(settings) as catalogue:
@@ -452,19 +455,12 @@ def start(settings: Settings, server: VisionServer) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stderr=subprocess.PIPE)
 
 
-def until(true: Callable[[], bool], seconds: float = 20) -> None:
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends, "it never came true"
-        time.sleep(0.01)
-
-
 def test_a_killed_run_loses_the_calls_under_way_and_nothing_else(tiny_settings: Settings, catalogue: Catalogue) -> None:
     go_on = threading.Event()
 
     def script(asked: Asked) -> Reply:
         if asked.number >= 4:
-            go_on.wait(20)
+            go_on.wait(PATIENCE)
         return described(asked)
 
     with VisionServer(script) as server:
@@ -488,11 +484,13 @@ def test_a_killed_run_loses_the_calls_under_way_and_nothing_else(tiny_settings: 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_an_interrupted_run_ends_soon_and_gives_everything_back(tiny_settings: Settings, catalogue: Catalogue) -> None:
-    with VisionServer(lambda asked: Says(about(asked), pause=0.0 if asked.number < 2 else 0.2)) as server:
+    # The third answer and the fourth take ten minutes each.
+    slowly = lambda asked: Says(about(asked) + " and so on" * 2000, pause=0.2)  # noqa: E731
+    with VisionServer(lambda asked: described(asked) if asked.number < 2 else slowly(asked)) as server:
         process = start(tiny_settings, server)
         until(lambda: len(server.asked) == 4 and outcomes(catalogue)[Outcome.DESCRIBED] == 2)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=10)
+        _, said = process.communicate(timeout=PATIENCE)
         assert b"KeyboardInterrupt" in said
     assert catalogue.leases.held() == []
     assert outcomes(catalogue)[Outcome.ASKED] == 0
@@ -501,15 +499,13 @@ def test_an_interrupted_run_ends_soon_and_gives_everything_back(tiny_settings: S
 def test_two_processes_never_ask_about_the_same_meme(tiny_settings: Settings, catalogue: Catalogue) -> None:
     def together(asked: Asked) -> Says:
         # One process has two calls at once: the first answers wait until the other process calls as well.
-        end = time.monotonic() + 20
-        while server.most_at_once <= 2 and time.monotonic() < end:
-            time.sleep(0.02)
+        until(lambda: server.most_at_once > 2)
         return Says(about(asked), seconds=0.05)
 
     with VisionServer(together) as server:
         processes = [start(tiny_settings, server) for _ in range(2)]
         for process in processes:
-            _, said = process.communicate(timeout=120)
+            _, said = process.communicate(timeout=PATIENCE)
             assert process.returncode == 0, said.decode()
     assert sorted(asked.picture.width for asked in server.asked) == sorted(
         width_of(meme) for meme in catalogue.memes.everything()

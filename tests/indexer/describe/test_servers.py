@@ -34,7 +34,9 @@ RED = render_frames([Image.new("RGB", (64, 48), "red")], longest_side=1280)
 CAT = "A cat sits in a box."
 
 
-def ask(url: str, *, seconds: float = 5.0, stop: threading.Event | None = None, structured: bool = False) -> Completion:
+def ask(
+    url: str, *, seconds: float = PATIENCE, stop: threading.Event | None = None, structured: bool = False
+) -> Completion:
     endpoint = VisionClient(url, seconds=seconds, structured=structured)
     try:
         return endpoint.complete("gemma3", "Describe.", RED, max_tokens=50, stop=stop or threading.Event())

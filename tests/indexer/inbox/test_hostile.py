@@ -44,6 +44,7 @@ from tests.support.fakes import HashingTextEncoder
 from tests.support.paths import ROOT
 from tests.support.serving import app_over
 from tests.support.uploading import REST, accepted, drawn, files_of, put_in, send
+from tests.support.waiting import PATIENCE
 from web.app import create_app
 from web.background.categories import CategoryWorkers
 from web.server import serve as server
@@ -160,7 +161,7 @@ def test_accepting_waits_for_no_build(app: Flask, client: FlaskClient, settings:
         began = monotonic()
         answer: Any = client.post(f"/api/inbox/{row['id']}/accept", json={"category": "Cats"})
         assert (answer.status_code, answer.json["indexed"]) == (200, False)
-        assert monotonic() - began < 10
+        assert monotonic() - began < PATIENCE
         assert not app.extensions["inbox"].wait_until_idle(0.3), "the index waits for the build"
     assert app.extensions["inbox"].wait_until_idle(REST)
     assert client.get(f"/api/inbox/{row['id']}").json["indexed"] is True
@@ -215,19 +216,18 @@ def test_others_can_write_while_a_scan_reads_files(
     """A curator's decision, from another connection, in the midst of reading a new file."""
     (settings.library / "Cats/large.png").write_bytes(drawn(2))
     id = came(settings, catalogue, drawn()).id
-    real, took = scanning.meme_hash, []
+    real, accepted = scanning.meme_hash, []
 
     def slow(library: Path, path: str, **options: bool) -> str:
         if path == "Cats/large.png":
             with open_catalogue(settings) as other:
-                began = monotonic()
                 accept(Workspace(settings, other), id, category="Dogs")
-                took.append(monotonic() - began)
+                accepted.append(path)
         return real(library, path, **options)
 
     monkeypatch.setattr(scanning, "meme_hash", slow)
     scan_library(settings.library, catalogue, progress=SILENT)
-    assert len(took) == 1 and took[0] < 4
+    assert accepted == ["Cats/large.png"]
     assert {"Cats/large.png", "Dogs/zeppelin.png"} <= {meme.path for meme in catalogue.memes.everything()}
 
 

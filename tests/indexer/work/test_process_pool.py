@@ -205,10 +205,10 @@ pool = ProcessPool({MODULE!r}, idle=2)
 pool.warm(2)
 pool.run({{"do": "id"}}, seconds=30, megabytes=100)
 task = {{"do": "hold", "tell": sys.argv[1]}}
-threading.Thread(target=lambda: pool.run(task, seconds=300, megabytes=100), daemon=True).start()
+threading.Thread(target=lambda: pool.run(task, seconds=1000, megabytes=100), daemon=True).start()
 until(Path(sys.argv[1]).exists)
 print(*pool.process_ids(), flush=True)
-time.sleep(300)
+time.sleep(1000)
 """
 
 

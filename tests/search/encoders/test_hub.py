@@ -207,7 +207,7 @@ def test_an_exporter_ends_with_the_process_that_started_it(tmp_path: Path) -> No
         "from search.system.processes import end_with_parent\n"
         "end_with_parent()\n"
         "Path(sys.argv[1]).write_text(str(os.getpid()))\n"
-        "time.sleep(300)\n"
+        "time.sleep(1000)\n"
     )
     code = (
         "import sys\n"

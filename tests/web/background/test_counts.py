@@ -6,6 +6,7 @@ import threading
 
 from search.workspace import Workspace
 from tests.support.serving import open_app
+from tests.support.waiting import PATIENCE
 from web.background.counts import MOST_SECONDS, QUICK_SECONDS, SHARE, Recounted
 
 
@@ -56,12 +57,12 @@ def test_requests_do_not_wait_for_a_slow_count_that_another_makes() -> None:
 
     def slow() -> int:
         counting.set()
-        assert may_end.wait(60)
+        assert may_end.wait(PATIENCE)
         return 99
 
     other = threading.Thread(target=counted.get, args=("after", slow))
     other.start()
-    assert counting.wait(60)
+    assert counting.wait(PATIENCE)
     assert counted.get("after", clock.count) == 1
     may_end.set()
     other.join()

@@ -23,6 +23,7 @@ pytest.importorskip("qdrant_edge", reason="qdrant-edge-py is not installed")
 
 from search.index.qdrant import connection as qdrant_connection
 from tests.support.qdrant_server import QdrantServer, qdrant_server
+from tests.support.waiting import PATIENCE
 
 KEY = "a key of forty letters, or of any number"
 ALIAS = "memetica"
@@ -120,7 +121,7 @@ def test_a_writer_that_is_killed_changes_nothing_and_the_next_one_writes_all(
     for method, end in (("PUT", "/index"), ("PUT", "/points"), ("POST", "/collections/aliases")):
         server.before = _kill_at(running, method, end)
         running.append(_writer(tiny_settings.data, place))
-        assert running[-1].wait(60) == -signal.SIGKILL
+        assert running[-1].wait(PATIENCE) == -signal.SIGKILL
         assert server.core.aliases == live
     server.before = lambda method, path: None
     assert run("search", "dog in a burning room").exit_code == 0

@@ -27,6 +27,7 @@ from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.curating import QuickHasher, add_pairs, draw_duplicates, sign_in, token_in
 from tests.support.serving import app_over, close_app
+from tests.support.waiting import PATIENCE
 from web.curator import passwords
 from web.curator.differences import differences
 
@@ -241,7 +242,7 @@ def carried_out(curator: FlaskClient, address: str, form: dict[str, Any]) -> str
     """Send a form that starts a batch, wait for it, and return the list with the note about it."""
     answer = curator.post(address, data=form)
     assert answer.status_code == 303, answer.text
-    assert curator.application.extensions["batches"].wait_until_idle(60)
+    assert curator.application.extensions["batches"].wait_until_idle(PATIENCE)
     found = re.search(r"batch(?:=|es/)([0-9a-f]{16})", answer.location)
     assert found
     return curator.get(f"/curator/duplicates?batch={found[1]}").text

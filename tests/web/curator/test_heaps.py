@@ -19,6 +19,7 @@ from search.workspace import Workspace
 from tests.support.curating import sign_in
 from tests.support.serving import open_app
 from tests.support.uploading import drawn, files_of
+from tests.support.waiting import PATIENCE
 from web.curator import actions, heaps
 from web.curator.heaps import Heap, sort_uploads
 from web.suggestions import SuggestedCategories, SuggestedCategory
@@ -61,7 +62,7 @@ def carried_out(app: Flask, client: FlaskClient, address: str, data: object = No
     """Send a form that starts a batch, wait for it, and return the inbox with the note about it."""
     answer = client.post(address, data=data)
     assert answer.status_code == 303, answer.text
-    assert app.extensions["batches"].wait_until_idle(60)
+    assert app.extensions["batches"].wait_until_idle(PATIENCE)
     found = re.search(r"batch(?:=|es/)([0-9a-f]{16})", answer.location)
     assert found
     return client.get(f"/curator/inbox?batch={found[1]}").text
@@ -167,11 +168,11 @@ def test_a_batch_goes_on_after_a_restart_and_does_nothing_twice(
         actions.accept_upload(uploads[0].id, category="Cats")
     tiny_indexed.batches.set_item(batch.uid, 0, ItemState.STARTED, result="0123456789abcdef")
     with open_app(tiny_settings) as again:
-        assert again.extensions["batches"].wait_until_idle(30)
+        assert again.extensions["batches"].wait_until_idle(PATIENCE)
         assert tiny_indexed.batches.get(batch.uid).state is BatchState.DONE
         paths = sorted(Path(one.path or "").name for one in tiny_indexed.uploads.decided(9))
         assert paths == ["1.png", "2.png"]
         tiny_indexed.batches.begin_undo(batch.uid)
         again.extensions["batches"].wake()
-        assert again.extensions["batches"].wait_until_idle(30)
+        assert again.extensions["batches"].wait_until_idle(PATIENCE)
     assert tiny_indexed.uploads.decided(9) == []

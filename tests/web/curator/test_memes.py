@@ -19,6 +19,7 @@ from tests.support.receiving import Receiver
 from tests.support.serving import open_app
 from tests.support.uploading import files_of
 from tests.support.vision_server import Fails, Says, VisionServer
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def act(curator: FlaskClient, action: str, *ids: int, **form: str) -> str:
 
 def waited(curator: FlaskClient, answer: Any) -> str:
     assert answer.status_code == 303, answer.text
-    assert curator.application.extensions["batches"].wait_until_idle(60)
+    assert curator.application.extensions["batches"].wait_until_idle(PATIENCE)
     found = re.search(r"batch(?:=|es/)([0-9a-f]{16})", answer.location)
     assert found
     return found[1]
@@ -79,7 +80,7 @@ def test_many_memes_are_moved_and_trashed_and_every_file_returns(
     assert files_of(tiny_settings.library) == before
     trashed = act(curator, "trash", *ids)
     assert paths(tiny_indexed, ids) == []
-    assert curator.application.extensions["categories"].wait_until_idle(60)
+    assert curator.application.extensions["categories"].wait_until_idle(PATIENCE)
     found = curator.get("/api/search?q=burning+room&k=1").json
     assert found and found["hits"][0]["id"] not in ids
     assert "Dogs/fine.png" in curator.get("/curator/duplicates/trash").text
@@ -279,7 +280,7 @@ def test_of_a_selection_the_undescribed_are_described_by_the_api_too(
     act(describing, "describe", ids[0])
     begun = describing.post("/api/describe", json={"memes": [*ids[:2], "Robots/toaster.png"]})
     assert begun.status_code == 202 and begun.json and begun.json["total"] == 2
-    assert describing.application.extensions["batches"].wait_until_idle(60)
+    assert describing.application.extensions["batches"].wait_until_idle(PATIENCE)
     done = describing.get(f"/api/batches/{begun.json['batch']}").json
     assert done and (done["state"], done["done"], done["waiting"], done["failed"]) == ("done", 2, 0, [])
     assert len(model.asked) == 3
@@ -287,12 +288,12 @@ def test_of_a_selection_the_undescribed_are_described_by_the_api_too(
     assert every.status_code == 409 and "described all of them" in every.text
     model.script = lambda asked: Fails(400, "this model does not support images")
     refused = describing.post("/api/describe", json={"memes": ids[:1]})
-    assert describing.application.extensions["batches"].wait_until_idle(60)
+    assert describing.application.extensions["batches"].wait_until_idle(PATIENCE)
     assert refused.json
     failed = describing.get(f"/api/batches/{refused.json['batch']}").json
     assert failed and failed["done"] == 0 and "image" in failed["failed"][0]["reason"]
     assert describing.post(f"/api/batches/{begun.json['batch']}/undo").status_code == 202
-    assert describing.application.extensions["batches"].wait_until_idle(60)
+    assert describing.application.extensions["batches"].wait_until_idle(PATIENCE)
     assert [
         tiny_indexed.readings.get(tiny_indexed.memes.get(id).content_hash, TextKind.SIMPLE, "gemma3_4b") is None
         for id in ids

@@ -15,6 +15,7 @@ from search.categories.projection import project
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.serving import open_app
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_the_map_is_drawn_when_it_is_first_asked_for_and_kept(app: Flask, tiny_i
     client = app.test_client()
     first = client.get("/map").text  # so few memes may be drawn before the page is
     assert "The map is being drawn." in first or first.count('fill="hsl(') == 9
-    assert app.extensions["map"].wait_until_idle(60)
+    assert app.extensions["map"].wait_until_idle(PATIENCE)
     page = client.get("/map").text
     assert page.count('fill="hsl(') == 9 and 'href="/memes/Robots/index.html"' in page
     data = client.get("/map.json").json
