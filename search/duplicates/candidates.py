@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.catalogue import Catalogue, PassageRow
+from search.catalogue import Catalogue
 from search.duplicates.keypoints.files import KEYPOINTS
 from search.duplicates.keypoints.index import (
     BITS,
@@ -100,7 +101,7 @@ def texts_by_content(catalogue: Catalogue) -> dict[str, str]:
     """Return the OCR text of each present content by its hash; of several readings, the longest."""
     longest: dict[str, str] = {}
     contents = dict(catalogue.memes.contents())
-    for id, text in _texts(catalogue.texts.passages(Field.OCR)):
+    for id, text in _texts(catalogue.texts.bodies(Field.OCR)):
         if len(text) > len(longest.get(contents[id], "")):
             longest[contents[id]] = text
     return longest
@@ -109,16 +110,17 @@ def texts_by_content(catalogue: Catalogue) -> dict[str, str]:
 def longest_text(catalogue: Catalogue, content_hash: str) -> str:
     """Return the longest OCR text of a content, empty for none."""
     ids = [meme.id for meme in catalogue.memes.with_content(content_hash)]
-    texts = (text for _, text in _texts(catalogue.texts.passages_of(sorted(ids), fields=(Field.OCR,))))
-    return max(texts, key=len, default="")
+    found = catalogue.texts.passages_of(sorted(ids), fields=(Field.OCR,))
+    texts = _texts((row.meme_id, row.passage.source, row.passage.body) for row in found)
+    return max((text for _, text in texts), key=len, default="")
 
 
-def _texts(rows: Iterable[PassageRow]) -> Iterator[tuple[int, str]]:
-    """Yield each text of each meme with the meme's id; the passages come by meme."""
-    for id, own in groupby(rows, key=lambda row: row.meme_id):
+def _texts(rows: Iterable[tuple[int, str, str]]) -> Iterator[tuple[int, str]]:
+    """Yield each text of each meme with the meme's id, of its passages: (meme id, source, body), by meme."""
+    for id, own in groupby(rows, key=itemgetter(0)):
         by_source: dict[str, str] = {}
-        for row in own:
-            by_source[row.passage.source] = f"{by_source.get(row.passage.source, '')} {row.passage.body}".strip()
+        for _, source, body in own:
+            by_source[source] = f"{by_source.get(source, '')} {body}".strip()
         for text in by_source.values():
             yield id, text
 

@@ -40,20 +40,19 @@ class RareWords:
         >>> RareWords.of([["zeppelin", "walrus", "gargoyle"]]).sharing({"zeppelin", "walrus", "gargoyle"})
         [0]
         """
-        keys, places, contents = array("q"), array("i"), 0
-        for place, own in enumerate(words):
-            contents = place + 1
-            for word in own:
-                keys.append(hash(word))
-                places.append(place)
+        keys, lengths = array("q"), array("i")
+        for own in words:
+            before = len(keys)
+            keys.extend(map(hash, own))
+            lengths.append(len(keys) - before)
         found = np.frombuffer(keys, np.int64) if keys else np.empty(0, np.int64)
         order = np.argsort(found, kind="stable")
         found = found[order]
         starts = np.flatnonzero(np.diff(found, prepend=found[:1] - 1))
         counts = np.diff(starts, append=len(found))
         rare = np.repeat(counts <= RARE, counts)
-        owners = np.frombuffer(places, np.int32) if places else np.empty(0, np.int32)
-        return cls(contents, found[rare], owners[order][rare])
+        places = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+        return cls(len(lengths), found[rare], places[order][rare])
 
     def sharing(self, words: Iterable[str], *, without: int = -1) -> list[int]:
         """Return the places of the contents that share enough rare words with these, those with the rarest first."""
