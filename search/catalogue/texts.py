@@ -287,14 +287,14 @@ class Texts:
         >>> next(workspace.catalogue.texts.bodies(Field.NAME))[1]
         'name'
         """
-        for meme_id, source, body in self._database.stream(
+        rows = self._database.stream(
             """
             SELECT meme_id, source, body FROM passages JOIN memes ON memes.id = meme_id
             WHERE vanished_at IS NULL AND field = :field ORDER BY meme_id, passages.id
             """,
             {"field": field},
-        ):
-            yield meme_id, source, body
+        )
+        yield from map(tuple, rows)
 
     def passages_of(
         self, ids: Sequence[int], *, fields: Collection[Field] | None = None, least_weight: float = 0.0
