@@ -82,7 +82,7 @@ def _mutants() -> Iterable[Mutant]:
 
     near = (*DUPLICATES, f"{near_duplicates}/test_comparison.py")
     yield Mutant(f"{duplicates}/comparison.py", "HOT_TILE = 20.0 ", "HOT_TILE = 15.0 ", near)
-    yield Mutant(f"{duplicates}/marks/places.py", "AT_EDGE = 0.05 ", "AT_EDGE = 0.07 ", near)
+    yield Mutant(f"{duplicates}/marks/site_marks.py", "AT_EDGE = 0.05 ", "AT_EDGE = 0.07 ", near)
     yield Mutant(f"{duplicates}/alignment/views.py", "TEXT_STRONG = 0.012 ", "TEXT_STRONG = 0.018 ", near)
     affine = f"{duplicates}/alignment/affine.py"
     yield Mutant(affine, "_RATIO = 0.85 ", "_RATIO = 0.7 ", (f"{near_duplicates}/alignment/test_affine.py", *near))
@@ -250,7 +250,7 @@ def _mutants() -> Iterable[Mutant]:
     yield Mutant(f"{duplicates}/wording.py", "BACKWARDS = 1.5 ", "BACKWARDS = 30 ", near)
     near = (*DUPLICATES, f"{near_duplicates}/marks/test_places.py")
     edges = "MORE_EDGES, STRONGER = 0.88, 0.15, 1.4"
-    yield Mutant(f"{duplicates}/marks/places.py", edges, "MORE_EDGES, STRONGER = 0.5, 0, 1", near)
+    yield Mutant(f"{duplicates}/marks/edges.py", edges, "MORE_EDGES, STRONGER = 0.5, 0, 1", near)
     yield Mutant(f"{duplicates}/marks/lettering.py", "UPRIGHT_EDGES, SURELY = 0.4", "UPRIGHT_EDGES, SURELY = 0.0", near)
     yield Mutant(f"{duplicates}/marks/lettering.py", "SLANT, DENSE = (0.25, 1.85", "SLANT, DENSE = (0.0, 99", near)
     yield Mutant(f"{duplicates}/marks/lettering.py", "0.035, 0.15, 0.45", "0.035, 0.0, 0.0", near)

@@ -55,6 +55,11 @@ def is_named(words: Sequence[Word], whole: NDArray[np.bool_]) -> bool:
     return any(len(_letters(line.text)) > MORE_LETTERS for line in lines - outside)
 
 
+def has_address(words: Sequence[Word], whole: NDArray[np.bool_]) -> bool:
+    """Return whether a line with a site's address was read that has a word at a place."""
+    return any(ADDRESS.search(word.line.text) for word in words if lies_in(word, whole))
+
+
 def is_of_a_line(words: Sequence[Word], there: NDArray[np.bool_], height: float) -> bool:
     """Return whether what is this high (pixels) at a place are words of a line that was read there and beside it."""
     inside = {word.line: word for word in words if word.line.confidence >= WELL_READ and lies_in(word, there)}

@@ -53,6 +53,14 @@ def test_a_mark_over_a_caption_leaves_a_copy(place: tuple[float, float], angle: 
         assert Edit.WATERMARK in found.edits
 
 
+def test_a_name_that_is_read_as_words_of_the_line_below_it_leaves_a_copy() -> None:
+    picture = captioned(scene(3))
+    marked = encoded(_marked(picture, "@lolshelf.example", place=(0.5, 0.89), angle=0, opacity=190), 85)
+    low = ReadLine("BUT NO@lolshelf.exHED IT", 0.95, (0.1, 0.87, 0.9, 0.91))  # as high as the name
+    found = _compared(picture, marked, (LINES[0], low))
+    assert found.is_duplicate and Edit.WATERMARK in found.edits, found.in_words()
+
+
 @pytest.mark.parametrize(
     ("text", "other"), [("GREEN", "GREEK"), ("BUILD", "GUILD"), ("WHEN", "THEN"), ("GREEN", "BROWN")]
 )
