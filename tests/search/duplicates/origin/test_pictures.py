@@ -18,6 +18,7 @@ from indexer.media.jpeg_coding import jpeg_tables
 from indexer.stages.find_duplicates import original_of
 from search.duplicates.comparison import compare_prepared, prepare
 from search.duplicates.origin.pictures import LOSSLESS, Original, with_traces
+from search.duplicates.origin.recompression import Compressed, made_from
 from search.duplicates.origin.resampling import is_enlarged
 from search.duplicates.origin.resaving import Saving
 from search.evidence import Edit, Evidence, Tier, Trace
@@ -267,6 +268,21 @@ def test_the_steps_of_the_source_show_in_a_copy_that_was_saved_finer(edit: str) 
     source = _coarse(60)
     found = _compared(source, _jpeg(SAVED_FINER[edit](source.picture), 95))
     assert found.traces_other == (Trace.COMPRESSED,) and not found.traces_one
+
+
+@pytest.mark.parametrize(
+    ("contrast", "brightness", "quality"),
+    # Coarser steps than the source's, in its contrast, lose its fine values.
+    [(0.65, 1.0, 75), (0.7, 0.85, 85)],
+)
+def test_a_jpeg_of_another_brightness_and_contrast_shows_what_it_was_made_from(
+    contrast: float, brightness: float, quality: int
+) -> None:
+    source = _jpeg(_drawn(), 91)
+    lit = ImageEnhance.Contrast(ImageEnhance.Brightness(source.picture).enhance(brightness)).enhance(contrast)
+    copy = _jpeg(lit, quality)
+    one, other = (Compressed(np.asarray(each.picture.convert("L"), np.float32), each.steps) for each in (source, copy))
+    assert (made_from(one, other), made_from(other, one)) == (1, -1)
 
 
 @pytest.mark.parametrize("quality", [60, 75, 90])
