@@ -71,9 +71,9 @@ class WorkLease:
                     yield meme
                 else:
                     self.release(meme.content_hash, sources=(source,))
-            if len(seen) == before:
+            # A process that died during the round held some of it.
+            if not reclaim_stale(self._catalogue) and len(seen) == before:
                 return
-            reclaim_stale(self._catalogue)
 
     def renew(self) -> None:
         """Extend all held leases by the lease time."""

@@ -22,10 +22,10 @@ from tests.support.browsing import serving
 from tests.support.curating import PASSWORD, set_quick_password
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import draw_tiny_library
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.browser
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-PATIENCE = 30_000  # milliseconds for the threads
 DROP = """
 ([files, kind]) => {
   const transfer = new DataTransfer();
@@ -75,7 +75,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     """The curator's inbox, on which every complaint of the browser is a failure."""
     context = browser.new_context(viewport=DESKTOP, base_url=address)
     found = context.new_page()
-    found.set_default_timeout(PATIENCE)
+    found.set_default_timeout(PATIENCE * 1000)
     found.goto("/curator/inbox")
     found.locator("input[type=password]").fill(PASSWORD)
     found.keyboard.press("Enter")
@@ -106,8 +106,8 @@ def give(page: Page, kind: str, *files: tuple[str, str]) -> None:
 
 def examined(page: Page, count: int) -> None:
     """Wait until so many uploads are there, none being examined."""
-    expect(page.locator("ul.uploads li")).to_have_count(count, timeout=PATIENCE)
-    expect(page.locator("[data-examining]")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator("ul.uploads li")).to_have_count(count)
+    expect(page.locator("[data-examining]")).to_have_count(0)
 
 
 def press(page: Page, key: str) -> None:
@@ -140,13 +140,12 @@ def test_one_key_accepts_what_search_then_finds_and_one_takes_it_back(page: Page
     expect(page.get_by_role("status").first).to_contain_text("Accepted: golden spokes of doom.png")
     assert (settings.library / "Robots/golden spokes of doom.png").is_file()
     found = page.context.new_page()
-    for _ in range(40):
+
+    def is_found() -> bool:
         found.goto("/?q=golden+spokes+of+doom")
-        if found.locator('a[href*="golden%20spokes"]').count():
-            break
-        found.wait_for_timeout(250)
-    else:
-        pytest.fail("search did not find what was accepted")
+        return found.locator('a[href*="golden%20spokes"]').count() > 0
+
+    until(is_found)
     found.close()
     press(page, "u")
     expect(page.get_by_text("Undone. The upload waits for a decision again.")).to_be_visible()

@@ -47,7 +47,7 @@ def test_a_notebook_runs_and_draws(file: Path, small_demo: Settings, monkeypatch
     monkeypatch.setenv("MEMETICA_LIBRARY", str(small_demo.library))
     monkeypatch.setenv("MEMETICA_DATA", str(small_demo.data))
     notebook = nbformat.read(file, as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(file.parent)}}).execute()
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(file.parent)}}).execute()
     assert _pictures(notebook) == _pictures(nbformat.read(file, as_version=4)) > 0
 
 

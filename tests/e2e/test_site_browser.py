@@ -22,6 +22,7 @@ from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.browsing import serving
 from tests.support.fakes import HashingTextEncoder
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
@@ -317,10 +318,11 @@ TRANSFERRED = """() => performance.getEntriesByType("resource").filter((one) => 
 def test_style_and_scripts_that_a_page_loads_by_itself_are_small(browser: Browser, address: str) -> None:
     for path in ("/", "/?q=dog", "/memes/Robots/toaster.png.html", "/memes/Cats/index.html", "/categories"):
         page = browser.new_page(base_url=address)
-        page.goto(path, wait_until="load", timeout=60_000)
+        page.goto(path, wait_until="load", timeout=300_000)
+        until(lambda page=page: {"site.css", "site.js", "grid.js"} <= set(dict(page.evaluate(TRANSFERRED))))
         page.wait_for_timeout(500)  # what a page loads when it has nothing else to do
         loaded = dict(page.evaluate(TRANSFERRED))
-        assert {"site.css", "site.js", "grid.js"} <= set(loaded) and min(loaded.values()) > 0
+        assert min(loaded.values()) > 0
         assert sum(loaded.values()) < 12_000, loaded
         page.close()
 

@@ -126,7 +126,7 @@ def test_meaning_finds_what_has_none_of_the_words_and_is_there_without_a_network
     page.locator("#q").fill(first)
     page.keyboard.press("Enter")
     results = page.locator("#results[data-by=meaning]")
-    expect(results).to_be_visible(timeout=60_000)
+    expect(results).to_be_visible()
     assert cards(page)[0] == served[first]
     expect(page.locator("[data-aside]")).to_be_hidden()
     assert {address.split("/", 3)[2] for address in asked if address.startswith("http")} == {root.split("/", 3)[2]}
@@ -135,12 +135,12 @@ def test_meaning_finds_what_has_none_of_the_words_and_is_there_without_a_network
     assert complaints == []
     context.set_offline(True)  # thumbnails that were never seen fail then, which Chromium says
     page.goto(f"search.html?q={quote(second)}")
-    expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
+    expect(page.locator("#results[data-by=meaning]")).to_be_visible()
     assert cards(page)[0] == served[second]
     context.set_offline(False)
     complaints.clear()
     page.goto(f"search.html?q={quote(first)}")
-    expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
+    expect(page.locator("#results[data-by=meaning]")).to_be_visible()
     assert complaints == []
     context.close()
 
@@ -157,11 +157,11 @@ def test_guesses_by_meaning_are_not_said_to_have_similar_words(browser: Browser,
         (f'"{backwards}"', "Nothing says this. Similar words:"),
     ):
         page.goto(f"search.html?q={quote(query)}")
-        expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
+        expect(page.locator("#results[data-by=meaning]")).to_be_visible()
         assert cards(page), query
         expect(counted).to_have_text(said)
     page.goto(f"search.html?q={quote(chr(34) + ' '.join(words[:3]) + chr(34))}")
-    expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
+    expect(page.locator("#results[data-by=meaning]")).to_be_visible()
     expect(page.locator("[data-folded] summary")).to_contain_text("similar words or a similar meaning")
     page.close()
 
@@ -179,7 +179,7 @@ def test_who_saves_data_is_asked_before_the_encoder_is_fetched(browser: Browser,
     expect(button).to_contain_text("MB, once")
     assert not [address for address in asked if "/search/encoder/" in address]
     button.click()
-    expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
+    expect(page.locator("#results[data-by=meaning]")).to_be_visible()
     context.close()
 
 
@@ -225,7 +225,7 @@ def test_words_go_on_without_meaning_and_the_page_says_why(browser: Browser, dem
             context.route("**/search/encoder/*.dat", lambda route: route.fulfill(content_type="text/html", body=html))
     page.goto("search.html?q=a+dog")
     aside = page.locator("[data-aside]")
-    expect(aside).to_contain_text(said, timeout=60_000)
+    expect(aside).to_contain_text(said)
     expect(aside).to_contain_text("memes are found by their words")
     expect(page.locator("#results .card").first).to_be_visible()
     assert Axe().run(page).response["violations"] == []
@@ -239,5 +239,5 @@ def test_words_go_on_without_meaning_and_the_page_says_why(browser: Browser, dem
     if lacks == "network":
         context.unroute("**/search/encoder/*.dat")
         page.evaluate("dispatchEvent(new Event('online'))")
-        expect(page.locator("#results[data-by=meaning]")).to_be_visible(timeout=60_000)
+        expect(page.locator("#results[data-by=meaning]")).to_be_visible()
     context.close()

@@ -14,6 +14,7 @@ from search.workspace import Workspace
 from tests.support.browsing import serving_files
 from tests.support.fakes import HashingTextEncoder
 from tests.support.small_library import searched_library
+from tests.support.waiting import until
 from web.static_site.export import export_site
 
 pytestmark = pytest.mark.browser
@@ -56,8 +57,7 @@ def memes(page: Page) -> list[str]:
 def let_through(page: Page) -> None:
     """Answer the request that waits, and those after it, once it is there."""
     held: list[Route] = page.held  # type: ignore[attr-defined]
-    while not held:
-        page.wait_for_timeout(20)
+    until(lambda: page.wait_for_timeout(20) or held)
     held.pop().continue_()
     page.unroute("**/static/*/slips.js")
 

@@ -18,6 +18,7 @@ from search.workspace import Workspace
 from tests.support.browsing import serving
 from tests.support.fakes import HashingTextEncoder
 from tests.support.tiny import draw_tiny_library
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
@@ -66,12 +67,9 @@ def sizes(image: Locator) -> list[int]:
 
 
 def changed(page: Page, expression: str, before: object) -> object:
-    """Return the value of an expression once it is another than before, or after five seconds."""
-    for _ in range(100):
-        if (now := page.evaluate(expression)) != before:
-            return now
-        page.wait_for_timeout(50)
-    return before
+    """Return the value of an expression once it is another than before."""
+    until(lambda: page.evaluate(expression) != before)
+    return page.evaluate(expression)
 
 
 def test_swipes_lead_through_the_viewer_and_a_file_or_else_its_page_is_shared(browser: Browser, address: str) -> None:
@@ -157,7 +155,7 @@ def test_the_map_is_pinched_its_names_cover_no_other_and_keys_open_a_meme(browse
     page = context.new_page()
     page.goto("/map")
     ready = page.locator("[data-map=ready]")
-    expect(ready).to_be_visible(timeout=30_000)
+    expect(ready).to_be_visible()
     spread = "[...document.querySelectorAll('.labels li')].map((one) => one.getBoundingClientRect().left)"
     boxes = """[...document.querySelectorAll('.labels li')].filter((one) => one.style.visibility !== 'hidden')
         .map((one) => one.getBoundingClientRect()).map((one) => [one.left, one.top, one.right, one.bottom])"""

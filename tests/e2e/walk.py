@@ -203,7 +203,7 @@ def _too_large(page: Page) -> None:
 
 
 def _drawn(page: Page) -> None:
-    expect(page.locator("[data-map]")).to_be_visible(timeout=120_000)  # the page loads itself again until it is drawn
+    expect(page.locator("[data-map]")).to_be_visible(timeout=600_000)  # the page loads itself again until it is drawn
     page.wait_for_timeout(500)
 
 

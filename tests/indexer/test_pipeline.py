@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
 from tests.support.paths import ROOT
 from tests.support.tiny import TINY
+from tests.support.waiting import PATIENCE, until
 
 
 class CountingEncoder(HashingTextEncoder):
@@ -276,14 +276,15 @@ from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.settings import Settings
 from search.workspace import Workspace
-import hashlib, os, time
+from tests.support.waiting import until
+import hashlib, os
 
 class Slow:
     name = "slow-1"
     def read(self, picture):
         with open({log!r}, "a") as log:
             log.write(f"ocr {{hashlib.sha256(picture.tobytes()).hexdigest()}} {{os.getpid()}}\\n")
-        time.sleep(0.05)
+        until(Path({gate!r}).exists)
         words = "seen by " + str(os.getpid())
         return Reading(words, (Line(words, 0.9, ((0, 0), (1, 0), (1, 1), (0, 1))),), 0.9)
 
@@ -294,8 +295,6 @@ class Encoder(HashingTextEncoder):
         return super().encode(texts)
 
 settings = Settings(library=Path({library!r}), data=Path({data!r}), threads=1, text_encoder=HashingTextEncoder.name)
-while not Path({gate!r}).exists():
-    time.sleep(0.01)
 index_library(Workspace(settings, open_catalogue(settings)), progress=SILENT, load_engine=lambda _: Slow(),
               load_encoder=lambda _: Encoder())
 """
@@ -307,21 +306,26 @@ def draw_more(library: Path, count: int) -> None:
 
 
 def sharing(settings: Settings, folder: Path) -> list[subprocess.Popen[bytes]]:
-    """Start two processes that index at once and write down what each reads and embeds."""
-    places = {"log": folder / "log", "library": settings.library, "data": settings.data, "gate": folder / "gate"}
+    """Start two processes that index at once and write down what each reads and embeds, until both read a picture.
+
+    They go on when the file `gate` is there.
+    """
+    log = folder / "log"
+    places = {"log": log, "library": settings.library, "data": settings.data, "gate": folder / "gate"}
     code = SHARING.format(root=str(ROOT), **{name: str(path) for name, path in places.items()})
     with open_catalogue(settings):
         pass
     started = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
-    time.sleep(1.5)  # until both have imported everything
-    (folder / "gate").touch()
+    until(lambda: log.exists() and len(log.read_text().splitlines()) == 2)
     return started
 
 
 def test_two_processes_share_the_work_and_never_do_the_same(tiny_settings: Settings, tmp_path: Path) -> None:
     draw_more(tiny_settings.library, 30)
-    for process in sharing(tiny_settings, tmp_path):
-        assert process.wait(60) == 0
+    processes = sharing(tiny_settings, tmp_path)
+    (tmp_path / "gate").touch()
+    for process in processes:
+        assert process.wait(PATIENCE) == 0
     lines = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
     for kind in ("ocr", "embed"):
         done = [what for one, what, _ in lines if one == kind]
@@ -338,14 +342,10 @@ def test_two_processes_share_the_work_and_never_do_the_same(tiny_settings: Setti
 def test_what_a_killed_process_was_reading_the_other_reads(tiny_settings: Settings, tmp_path: Path) -> None:
     draw_more(tiny_settings.library, 30)
     killed, other = sharing(tiny_settings, tmp_path)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and f" {killed.pid}" not in (
-        (tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""
-    ):
-        time.sleep(0.005)
     killed.kill()
     killed.wait()
-    assert other.wait(60) == 0
+    (tmp_path / "gate").touch()
+    assert other.wait(PATIENCE) == 0
     with open_catalogue(tiny_settings) as catalogue:
         assert catalogue.readings.without_ocr("slow-1") == []
         assert catalogue.leases.held() == []
@@ -426,10 +426,8 @@ def test_a_killed_run_goes_on_where_it_was(tiny_settings: Settings, tmp_path: Pa
         "load_encoder=lambda _: HashingTextEncoder())\n"
     )
     running = subprocess.Popen([sys.executable, "-c", script])
-    deadline = time.monotonic() + 60
     thumbnails = tiny_settings.data / "thumbnails"
-    while len(list(thumbnails.rglob("*.webp"))) < 5 and running.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
+    until(lambda: len(list(thumbnails.rglob("*.webp"))) >= 5 or running.poll() is not None)
     running.send_signal(signal.SIGKILL)
     running.wait()
     with open_catalogue(tiny_settings) as catalogue:

@@ -90,6 +90,17 @@ def test_memes_are_taken_one_at_a_time_past_those_of_others(tiny_indexed: Catalo
     assert len(tiny_indexed.leases.held()) == 3
 
 
+def test_what_a_process_held_that_died_in_the_last_round_is_done_too(tiny_indexed: Catalogue) -> None:
+    memes = tiny_indexed.memes.everything()[:1]
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait()
+    own, other = WorkLease(tiny_indexed, Stage.OCR), WorkLease(tiny_indexed, Stage.OCR)
+    machine, _, name = other.owner.rsplit(" ", 2)
+    other.owner = f"{machine} {dead.pid} {name}"
+    assert other.acquire(memes[0].content_hash)
+    assert list(own.until_done(lambda: memes, is_missing=lambda _: True)) == memes
+
+
 def test_everything_is_given_back_at_the_end_even_after_an_error(catalogue: Catalogue) -> None:
     with pytest.raises(ZeroDivisionError), work_lease(catalogue, Stage.OCR) as lease:
         lease.acquire("c0ffee")

@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from urllib.parse import quote
@@ -23,6 +22,7 @@ from click.testing import CliRunner
 
 from tests.support.paths import ROOT
 from tests.support.tiny import TINY, draw_tiny_library
+from tests.support.waiting import PATIENCE, until
 from web.cli.main import main
 from web.local.protocol import SOCKET_FILE, has_sockets
 
@@ -34,7 +34,7 @@ def memetica_process(*arguments: str | Path, at: Path, **environ: str) -> subpro
     command = [sys.executable, "-m", "web.cli", *map(str, arguments)]
     root = str(ROOT)
     with_root = os.environ | {"PYTHONPATH": root, "NO_COLOR": "1", "COLUMNS": "120"} | environ
-    return subprocess.run(command, cwd=at, env=with_root, capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(command, cwd=at, env=with_root, capture_output=True, text=True, timeout=900, check=False)
 
 
 def memetica(*arguments: str | Path, at: Path, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -229,7 +229,7 @@ def test_serve_answers_on_a_free_port_as_the_command_does_and_ends_when_told(ind
                 beside[query] = rows(memetica("search", query, "--json", at=indexed))
         finally:
             server.send_signal(signal.SIGTERM)
-        assert server.wait(10) == 0
+        assert server.wait(PATIENCE) == 0
     alone = {query: rows(memetica("search", query, "--json", at=indexed)) for query in served}
     assert served == beside == alone  # to the last digit, whatever else runs a model more quickly
     assert not (indexed / ".memetica" / SOCKET_FILE).exists()
@@ -240,11 +240,9 @@ def test_an_interrupted_index_says_so_and_goes_on(encoder_ready: Path) -> None:
     command = [sys.executable, "-m", "web.cli", "index", "memes"]
     environ = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=encoder_ready, env=environ, stderr=subprocess.PIPE, text=True) as running:
-        deadline = time.monotonic() + 60
-        while not list((encoder_ready / ".memetica").rglob("*.webp")) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: list((encoder_ready / ".memetica").rglob("*.webp")))
         running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
     assert "run the same command again" in said
     again = memetica("index", "memes", "--ocr", "none", at=encoder_ready)

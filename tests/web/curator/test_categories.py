@@ -33,6 +33,7 @@ from tests.support.fakes import HashingTextEncoder, use_hashing_text_encoder
 from tests.support.paths import ROOT
 from tests.support.serving import open_app
 from tests.support.shapes import MISPLACED, draw_shape, draw_shapes
+from tests.support.waiting import PATIENCE
 from web.cli.main import main
 from web.curator import passwords
 
@@ -253,13 +254,18 @@ def test_a_training_process_that_fails_is_reported(settings: Settings) -> None:
 
 
 def test_a_training_process_ends_with_its_parent() -> None:
-    waits = "import time; from search.system.processes import end_with_parent; end_with_parent(); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, cwd=ROOT) as child:
+    waits = (
+        "import time; from search.system.processes import end_with_parent; "
+        "end_with_parent(); print('begun', flush=True); time.sleep(1000)"
+    )
+    command = [sys.executable, "-c", waits]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as child:
+        assert child.stdin is not None and child.stdout is not None
+        assert child.stdout.readline() == b"begun\n"
         with pytest.raises(subprocess.TimeoutExpired):
-            child.wait(3)
-        assert child.stdin is not None
+            child.wait(0.5)
         child.stdin.close()
-        assert child.wait(20) == 1
+        assert child.wait(PATIENCE) == 1
 
 
 @pytest.fixture
