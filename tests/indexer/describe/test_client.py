@@ -11,6 +11,7 @@ from email.utils import format_datetime
 import pytest
 from PIL import Image
 
+from indexer.describe import client as client_module
 from indexer.describe.client import Completion, VisionClient, render_frames
 from indexer.describe.failures import CallFailed, CallStopped, FailureScope
 from search.errors import WrongUse
@@ -133,7 +134,10 @@ def test_a_refusal_is_told_apart_from_a_text() -> None:
     ],
     ids=str,
 )
-def test_each_failure_says_what_it_means_for_the_next_call(reply: Reply, scope: FailureScope) -> None:
+def test_each_failure_says_what_it_means_for_the_next_call(
+    reply: Reply, scope: FailureScope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "LOADING_PAUSE", 2 * PATIENCE)  # longer than the call may take
     failed = failure(reply)
     assert failed.scope is scope
     assert failed.message.startswith(("http://127.0.0.1", "The connection to http://127.0.0.1"))

@@ -229,7 +229,7 @@ def test_a_server_that_loads_its_model_is_waited_for_within_a_call(monkeypatch: 
         assert ask(server.url).text == CAT
         assert len(server.asked) == 9
     with VisionServer(lambda asked: loading) as server, pytest.raises(CallFailed, match="503: Loading model") as failed:
-        monkeypatch.setattr(client_module, "LOADING_PAUSE", 60.0)  # longer than the call may take
+        monkeypatch.setattr(client_module, "LOADING_PAUSE", 2 * PATIENCE)  # longer than the call may take
         ask(server.url)
     assert failed.value.scope is FailureScope.TRANSIENT
     stop = threading.Event()
