@@ -214,7 +214,9 @@ class Embeddings:
         owners = np.empty(most, np.int64)
         vectors = np.empty((most, self.dimensions(str(parameters["encoder"]))), np.float16)
         count = 0
-        for count, (id, vector) in enumerate(self._database.stream(query, parameters), 1):
+        # Another process may have added rows since they were counted: the next build has them.
+        limited = self._database.stream(f"{query} LIMIT :most", {**parameters, "most": most})
+        for count, (id, vector) in enumerate(limited, 1):
             owners[count - 1] = id
             vectors[count - 1] = np.frombuffer(vector, "<f2")
         return owners[:count], vectors[:count]

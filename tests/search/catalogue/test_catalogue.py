@@ -6,11 +6,13 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from search.catalogue import Catalogue, MemeRecord, open_catalogue
+from search.catalogue.database import Database
 from search.catalogue.pictures import FingerprintRecord, PictureRecord
 from search.catalogue.readings import ReadingRecord
 from search.catalogue.texts import SidecarRecord
@@ -171,6 +173,33 @@ def test_an_embedding_returns_as_float16_rounds_it_and_is_missing_only_once(cata
     owners, rows = catalogue.embeddings.of_field("mini", Field.OCR)
     assert owners.tolist() == [first, second]
     np.testing.assert_array_equal(rows, np.repeat(vector.astype(np.float16), 2, axis=0))
+
+
+def test_rows_that_come_after_a_field_was_counted_are_left_for_the_next_build(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue.embeddings.register("mini", dimensions=2)
+    number = Database.number
+
+    def embed(name: str) -> int:
+        id = catalogue.memes.put(record(f"Cats/{name}.jpg", content=name))
+        catalogue.texts.put_passages(id, [Passage(Field.OCR, "rapid", name)], splitter="s1")
+        [[(input, _)]] = catalogue.embeddings.missing_passages("mini")
+        catalogue.embeddings.put("mini", [input], np.eye(2, dtype=np.float32)[:1])
+        return id
+
+    first = embed("one")
+
+    def counted_before(self: Database, sql: str, parameters: Any = None) -> int:
+        found = number(self, sql, parameters)
+        if "COUNT" in sql:
+            monkeypatch.undo()
+            embed("two")
+        return found
+
+    monkeypatch.setattr(Database, "number", counted_before)
+    assert catalogue.embeddings.of_field("mini", Field.OCR)[0].tolist() == [first]
+    assert len(catalogue.embeddings.of_field("mini", Field.OCR)[0]) == 2
 
 
 def test_missing_passages_come_page_by_page_and_a_share_of_embeddings_by_meme(catalogue: Catalogue) -> None:
