@@ -63,8 +63,9 @@ def choose_kept(
 
     `texts` is the number of texts about each meme, by its id. The pixels of a frame around a picture do not count, and
     bytes a pixel count within one codec only, not where one has grain, and only of the earliest file. More pixels are
-    sure only of that one or where the others are crops. If every criterion is a tie, the smallest file of
-    those that show the same pixels is kept, or else the lowest id. Raises ValueError without members.
+    sure only of that one or where the others are crops; traces by which a crop would be the source leave a doubt. If
+    every criterion is a tie, the smallest file of those that show the same pixels is kept, or else the lowest id.
+    Raises ValueError without members.
 
     >>> first, second = workspace.catalogue.memes.everything()[:2]
     >>> choice = choose_kept([Member(first), Member(second)])
@@ -85,14 +86,18 @@ def choose_kept(
         floor = best - measure.tie * abs(best)
         kept = [member for member, value in zip(remaining, values, strict=True) if value >= floor]
         if len(kept) == 1 and len(remaining) > 1:
-            second = max((member for member in remaining if member is not kept[0]), key=measure.of)
+            others = [one for one in remaining if one is not kept[0]]
+            second = max(others, key=measure.of)
             told = criterion not in _PREFERENCES
             if criterion is KeepBy.SOURCE:
+                if any(_is_cropped(kept[0], one) for one in others):
+                    # What shows more was not made from what shows less, unless things were put around that.
+                    doubted = True
+                    continue
                 # A copy of the representative's source is not known to be one, nor its source.
-                told = all(one.evidence is None or _originality(one) < 0 for one in remaining if one is not kept[0])
+                told = all(one.evidence is None or _originality(one) < 0 for one in others)
             if criterion in (KeepBy.PIXELS, KeepBy.COMPRESSION):
                 # Grain and sharpening add bytes, and enlarging adds pixels.
-                others = [one for one in remaining if one is not kept[0]]
                 told = all(kept[0].meme.first_seen < one.meme.first_seen for one in others)
                 told |= criterion is KeepBy.PIXELS and all(_is_cropped(one, kept[0]) for one in others)
                 if criterion is KeepBy.COMPRESSION and not told and not _is_alike(remaining):

@@ -52,6 +52,22 @@ def test_more_pixels_are_sure_only_of_the_earliest_file_or_beside_a_crop() -> No
     assert choose_kept([_member(2), replace(whole, evidence=cropped.swapped(), tier=Tier.EDITED)]).is_sure
 
 
+@pytest.mark.parametrize("trace", [Trace.COMPRESSED, Trace.RESIZED, Trace.GRAIN])
+def test_a_crop_is_not_called_the_source_of_what_shows_more(trace: Trace) -> None:
+    cropped = Evidence(Tier.EDITED, (Edit.CROP,), covers_one=0.7, covers_other=1.0, differing=0.0, traces_one=(trace,))
+    whole, crop = _member(1, pixels=(800, 600)), _member(2, pixels=(800, 420), evidence=cropped)
+    assert choose_kept([whole, crop])[::2] == (whole.meme, False)
+    first, second = _member(2, pixels=(800, 420)), replace(whole, evidence=cropped.swapped(), tier=Tier.EDITED)
+    assert choose_kept([first, second])[::2] == (whole.meme, False)
+    agreeing = replace(cropped, traces_one=(), traces_other=(trace,))
+    assert choose_kept([whole, replace(crop, evidence=agreeing)])[::2] == (whole.meme, True)
+    # In a frame or a screenshot the smaller one is the source.
+    framed = replace(cropped, edits=(Edit.SCREENSHOT,), covers_one=1.0, covers_other=0.5, traces_one=())
+    framed = replace(framed, traces_other=(trace,))
+    smaller = _member(1, pixels=(400, 300))
+    assert choose_kept([smaller, _member(2, pixels=(800, 600), evidence=framed)])[::2] == (smaller.meme, True)
+
+
 def test_pixels_of_a_screenshots_frame_count_for_nothing() -> None:
     framed = Evidence(Tier.EDITED, (Edit.SCREENSHOT,), covers_one=1.0, covers_other=0.4, differing=0.0)
     meme, reason, _ = choose_kept([_member(1, pixels=(640, 480)), _member(2, pixels=(640, 960), evidence=framed)])
