@@ -28,7 +28,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import quote, urlsplit
 
-from benchmarks.harness import PROJECT, Benchmark, Report, percentiles
+from benchmarks.harness import PROJECT, Benchmark, Report, Skipped, percentiles
 from benchmarks.scale import add_folder, fill, folder_of, mixed_vectors, pools, sampled, source_of_texts
 from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
@@ -47,11 +47,13 @@ KINDS = (("API, 10 hits", "/api/search?k=10&q="), ("API, 30 hits", "/api/search?
 
 
 def prepare(settings: Settings, memes: int) -> None:
-    """Create the library under the real encoder's name, unless it exists."""
+    """Create the library under the real encoder's name, unless it exists, and build its index."""
     export_text_encoder(settings)
     with open_catalogue(settings) as catalogue:
         if not catalogue.memes.count():
             fill(catalogue, memes, encoder=mixed_vectors(settings.data, name=settings.text_encoder))
+        elif settings.text_encoder not in catalogue.embeddings.encoders():
+            raise Skipped(f"the library in {settings.data} has no vectors by {settings.text_encoder}.")
         build_index(Workspace(settings, catalogue), text_encoder=settings.text_encoder)
 
 
