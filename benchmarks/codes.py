@@ -23,10 +23,10 @@ from benchmarks.data import cache, shared
 from benchmarks.harness import Benchmark, Report
 from benchmarks.scale import pools, sampled
 from search.encoders.registry import export_text_encoder, load_text_encoder
-from search.index.dense import DenseIndex
-from search.index.dense_writer import build_dense
-from search.index.threads import set_index_threads
-from search.index.whitening import Whitening, fit_whitening
+from search.index.vectors.dense import DenseIndex
+from search.index.vectors.dense_writer import build_dense
+from search.index.vectors.threads import set_index_threads
+from search.index.vectors.whitening import Whitening, fit_whitening
 from search.meme import Field
 from search.ranking.retrievers import DEPTH
 from search.settings import Settings

@@ -35,7 +35,7 @@ from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
 from search.evaluation.known_items import with_typo
 from search.evaluation.metrics import JudgedQuery
-from search.index.analyzer import is_stop_word, tokenize
+from search.index.lexical.analyzer import is_stop_word, tokenize
 from search.settings import Settings
 from search.workspace import Workspace
 

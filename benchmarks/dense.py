@@ -20,11 +20,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.harness import Benchmark, Report, percentiles, seconds_of, timed
-from search.index.binary import BinaryIndex, build_binary
-from search.index.codes import CODED_FROM
-from search.index.dense import DenseIndex
-from search.index.dense_writer import build_dense
-from search.index.threads import set_index_threads
+from search.index.vectors.binary import BinaryIndex, build_binary
+from search.index.vectors.codes import CODED_FROM
+from search.index.vectors.dense import DenseIndex
+from search.index.vectors.dense_writer import build_dense
+from search.index.vectors.threads import set_index_threads
 
 DIRECTIONS = 96
 ROWS_A_MEME = 7

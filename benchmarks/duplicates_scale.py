@@ -38,7 +38,7 @@ from search.duplicates.comparison import compare_prepared, prepare
 from search.duplicates.groups import find_groups
 from search.duplicates.wording import read_lines
 from search.images.fingerprints import PDQ_SAME, VIEWS, hamming
-from search.index.binary import near_pairs
+from search.index.vectors.binary import near_pairs
 from search.settings import Settings
 from search.workspace import Workspace
 

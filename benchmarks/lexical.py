@@ -20,10 +20,10 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks.harness import Benchmark, Report, percentiles, seconds_of, timed
-from search.index.analyzer import query_terms
-from search.index.lexical import LexicalIndex
-from search.index.lexical_schema import ALL_TEXT
-from search.index.lexical_writer import Document, build_lexical
+from search.index.lexical.analyzer import query_terms
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.schema import ALL_TEXT
+from search.index.lexical.writer import Document, build_lexical
 from search.meme import Field
 from search.query.language import english_frequencies
 

@@ -18,7 +18,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from benchmarks.harness import Benchmark, Report
-from search.index.near_words import NearWords
+from search.index.lexical.near_words import NearWords
 from search.query.language import english_frequencies
 
 BENCHMARK = Benchmark(__doc__, needs="nothing", takes="10 s")

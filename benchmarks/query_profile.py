@@ -30,9 +30,9 @@ from benchmarks.scale import add_folder, folder_of, pools, sampled, source_of_te
 from search.catalogue import open_catalogue
 from search.catalogue.texts import Texts
 from search.encoders.registry import load_text_encoder
-from search.index.dense import DenseIndex
-from search.index.lexical import LexicalIndex
+from search.index.lexical.index import LexicalIndex
 from search.index.local import LocalIndex
+from search.index.vectors.dense import DenseIndex
 from search.pipeline import QueryPipeline
 from search.ranking.retriever_factory import RetrieverFactory
 from search.searcher import Searcher

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.data import Library, add_library, library_of
 from benchmarks.harness import Benchmark, Half, Report, half_of
 from search.encoders.registry import load_text_encoder
-from search.index.analyzer import is_stop_word, tokenize
+from search.index.lexical.analyzer import is_stop_word, tokenize
 from search.index.local import LocalIndex
 from search.meme import Likeness, Meme
 from search.pipeline import QueryPipeline

@@ -27,8 +27,8 @@ from benchmarks.data import Library, described_templates, drawn_library, without
 from benchmarks.harness import Benchmark, Half, Report, half_of
 from search.encoders.registry import load_image_encoder, load_text_encoder
 from search.evaluation.cutoff import DEPTH, fit_odds, hit_shares
-from search.index.analyzer import query_terms, tokenize
 from search.index.conditions import Among, Not
+from search.index.lexical.analyzer import query_terms, tokenize
 from search.index.local import LocalIndex
 from search.pipeline import QueryPipeline
 from search.ranking.relevance import (

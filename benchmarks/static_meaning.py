@@ -31,8 +31,8 @@ from benchmarks.scale import RandomDirections, add_folder, folder_of, pools, sam
 from benchmarks.static_site import documents_of_all, library
 from search.evaluation.known_items import quote_queries
 from search.evaluation.metrics import JudgedQuery
+from search.index.lexical.vocabulary import WordIndex
 from search.index.local import LocalIndex
-from search.index.vocabulary import WordIndex
 from search.query.quotes import make_quote, memes_saying_all
 from search.ranking.relevance import relevance_rule
 from search.searcher import Searcher

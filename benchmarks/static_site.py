@@ -27,7 +27,7 @@ from benchmarks.scale import RandomDirections, add_folder, fill, folder_of, pool
 from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
 from search.index.contents import Contents
-from search.index.lexical_writer import Document, documents_of
+from search.index.lexical.writer import Document, documents_of
 from search.index.local import LocalIndex
 from search.settings import Settings
 from search.texts.agreement import LEAST_WEIGHT

@@ -17,11 +17,11 @@ from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
 from search.encoders.coverage import readable_share
 from search.errors import NotFound
-from search.index.analyzer import is_stop_word, query_terms, tokenize
 from search.index.columns import Ids, are_among
 from search.index.conditions import Among, Below, Where, both
 from search.index.contract import Index, Words
-from search.index.file_names import NamedMemes, no_ids
+from search.index.lexical.analyzer import is_stop_word, query_terms, tokenize
+from search.index.lexical.file_names import NamedMemes, no_ids
 from search.meme import Likeness, Meme, name_key
 from search.query.filters import apply_filters
 from search.query.language import MIN_READ, unread_notice

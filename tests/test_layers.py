@@ -19,9 +19,9 @@ PACKAGES = (*LAYERS, "demo")
 
 HOMES = {
     "sqlite3": ("search/catalogue/",),
-    "faiss": ("search/index/",),
+    "faiss": ("search/index/vectors/", "search/index/variants.py"),
     "cv2": ("search/duplicates/", "demo/"),
-    "tantivy": ("search/index/lexical", "search/index/analyzer.py"),
+    "tantivy": ("search/index/lexical", "search/index/lexical/analyzer.py"),
     "torch": (
         "search/encoders/minilm_export.py",
         "search/encoders/sentence_export.py",

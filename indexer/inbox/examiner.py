@@ -31,9 +31,9 @@ from search.encoders.zero_shot import classify_zero_shot
 from search.errors import IndexUnusable, LibraryError, MemeticaError, ModelUnavailable, UnreadableFile
 from search.evidence import Evidence
 from search.images.fingerprints import PDQ, hamming, pdq, view_bits
-from search.index.binary import BinaryIndex
 from search.index.generations import FINGERPRINTS, read_live
 from search.index.reader import open_picture_vectors, verify_files
+from search.index.vectors.binary import BinaryIndex
 from search.meme import Meme
 from search.settings import Settings
 from search.workspace import Workspace

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import regex
 
 from indexer.ocr.word_spacing import is_known
-from search.index.analyzer import is_stop_word, stop_word_languages
+from search.index.lexical.analyzer import is_stop_word, stop_word_languages
 
 # Runs of one kind of writing: letters that may stand in one word. Chinese, Japanese and Korean are written together.
 _RUNS = regex.compile(

@@ -33,9 +33,9 @@ from search.duplicates.picture import scale_picture
 from search.duplicates.rare_words import RareWords, significant_words
 from search.duplicates.trim import trim
 from search.images.fingerprints import PDQ, pdq, view_bits
-from search.index.binary import BinaryIndex, near_pairs
-from search.index.dense import DenseIndex
-from search.index.owners import OwnedRows
+from search.index.vectors.binary import BinaryIndex, near_pairs
+from search.index.vectors.dense import DenseIndex
+from search.index.vectors.owners import OwnedRows
 from search.meme import Field
 from search.system.lazy_module import LazyModule
 

@@ -15,7 +15,7 @@ from search.duplicates.compare_frames import compare_frames
 from search.duplicates.comparison import prepare
 from search.duplicates.wording import ReadLine, read_lines
 from search.evidence import Evidence, Tier
-from search.index.dense import DenseIndex
+from search.index.vectors.dense import DenseIndex
 from search.meme import Meme
 
 COMPARED = 8  # candidates that are compared, the most likely first

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.images.fingerprints import VIEWS, view_bits
-from search.index.binary import near_rows
-from search.index.owners import OwnedRows
+from search.index.vectors.binary import near_rows
+from search.index.vectors.owners import OwnedRows
 
 BLOCK = 4096  # contents whose neighbours are found at once: one at a time takes eight times as long
 _KEPT = 2  # blocks: threads that ask in order are in one block, or in the next

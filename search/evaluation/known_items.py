@@ -19,15 +19,15 @@ import numpy as np
 from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.evaluation.metrics import JudgedQuery
-from search.index.analyzer import tokenize
 from search.index.contents import joined_texts
 from search.index.contract import Index
-from search.index.dense import DenseIndex
-from search.index.dense_writer import build_dense
 from search.index.generations import DENSE, LEXICAL, TEXT_FIELDS
-from search.index.lexical import LexicalIndex
-from search.index.lexical_writer import build_lexical, documents_of
+from search.index.lexical.analyzer import tokenize
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.writer import build_lexical, documents_of
 from search.index.local import LocalIndex
+from search.index.vectors.dense import DenseIndex
+from search.index.vectors.dense_writer import build_dense
 from search.meme import Field, Passage
 from search.texts.agreement import LEAST_WEIGHT
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from search.index.columns import Ids
 from search.index.conditions import Where
 from search.index.contract import Ask, Index, RawScores
-from search.index.file_names import no_ids
+from search.index.lexical.file_names import no_ids
 from search.pipeline import QueryPipeline
 from search.ranking.fusion import ScoreArray, Scores, Weights
 from search.ranking.query_plan import QueryPlan

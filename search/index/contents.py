@@ -17,7 +17,7 @@ import numpy as np
 from search.catalogue import Catalogue
 from search.catalogue.texts import PassageRow
 from search.index.generations import TEXT_FIELDS
-from search.index.owners import OwnedRows
+from search.index.vectors.owners import OwnedRows
 from search.meme import Field, Meme
 
 

@@ -20,9 +20,9 @@ from search.catalogue import Catalogue
 from search.index.columns import Ids, MemeColumns
 from search.index.conditions import Where
 from search.index.generations import Manifest
-from search.index.lexical_schema import ALL_TEXT
-from search.index.vocabulary import WordIndex
-from search.index.whitening import Whitening
+from search.index.lexical.schema import ALL_TEXT
+from search.index.lexical.vocabulary import WordIndex
+from search.index.vectors.whitening import Whitening
 from search.meme import Field
 
 Direction = NDArray[np.float32]  # [d], of length 1

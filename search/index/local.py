@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 
 from search.catalogue import Catalogue
 from search.errors import IndexUnusable
-from search.index.binary import BinaryIndex
 from search.index.checksums import FileWatch
 from search.index.columns import Ids, MemeColumns
 from search.index.conditions import Begins, Holds, InText, Says, Where, select_ids
 from search.index.contract import Ask, IndexStore, Making, Near, RawScores, Within, Words, resolved
-from search.index.dense import DenseIndex, RowSelection
 from search.index.generations import TEXT_FIELDS, Manifest, live_generation, read_live
-from search.index.lexical import LexicalIndex
-from search.index.lexical_schema import ALL_TEXT
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.schema import ALL_TEXT
 from search.index.parts import (
     COLUMNS_PART,
     FINGERPRINTS_PART,
@@ -32,8 +30,10 @@ from search.index.parts import (
     dense_part,
 )
 from search.index.reader import REBUILD_HINT, damaged_index, open_pictures, verify_files
-from search.index.threads import set_index_threads
-from search.index.whitening import Whitening
+from search.index.vectors.binary import BinaryIndex
+from search.index.vectors.dense import DenseIndex, RowSelection
+from search.index.vectors.threads import set_index_threads
+from search.index.vectors.whitening import Whitening
 from search.index.writer import build_generation, extend_generation
 from search.meme import Field
 

@@ -16,11 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.images.fingerprints import LOOK_DIMENSIONS
-from search.index.binary import BinaryIndex, build_binary, extend_binary
 from search.index.columns import MemeColumns, write_columns
 from search.index.columns_files import extend_columns, open_columns
-from search.index.dense import DenseIndex
-from search.index.dense_writer import build_dense, extend_dense
 from search.index.generations import (
     COLUMNS,
     DENSE,
@@ -32,10 +29,13 @@ from search.index.generations import (
     link_file,
     link_folder,
 )
-from search.index.lexical import LexicalIndex
-from search.index.lexical_writer import Document, build_lexical, extend_lexical
-from search.index.owners import Ids, OwnedRows
-from search.index.whitening import Whitening, fit_whitening, read_whitening, write_whitening
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.writer import Document, build_lexical, extend_lexical
+from search.index.vectors.binary import BinaryIndex, build_binary, extend_binary
+from search.index.vectors.dense import DenseIndex
+from search.index.vectors.dense_writer import build_dense, extend_dense
+from search.index.vectors.owners import Ids, OwnedRows
+from search.index.vectors.whitening import Whitening, fit_whitening, read_whitening, write_whitening
 from search.meme import Field
 
 New = TypeVar("New")

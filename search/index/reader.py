@@ -7,9 +7,9 @@ from pathlib import Path
 
 from search.errors import IndexUnusable
 from search.index.checksums import damaged_files
-from search.index.dense import DenseIndex
 from search.index.generations import FORMAT, PICTURES, Manifest, read_live
 from search.index.parts import pictures_part
+from search.index.vectors.dense import DenseIndex
 
 REBUILD_HINT = "`memetica index` builds it again; `memetica check` lists what else is damaged."
 

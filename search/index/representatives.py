@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from search.catalogue import Catalogue
 from search.encoders.base import unit_rows
 from search.images.fingerprints import LOOK_DIMENSIONS, PDQ
-from search.index.owners import Ids, OwnedRows
 from search.index.variants import find_representative, group_variants, is_even
+from search.index.vectors.owners import Ids, OwnedRows
 
 Look = NDArray[np.float32]  # [704], of length 1
 Bits = NDArray[np.uint8]  # [32], a PDQ fingerprint

@@ -31,8 +31,7 @@ from search.index.generations import (
     read_live,
     write_manifest,
 )
-from search.index.lexical_writer import documents_of
-from search.index.owners import Ids, OwnedRows
+from search.index.lexical.writer import documents_of
 from search.index.parts import (
     COLUMNS_PART,
     FINGERPRINTS_PART,
@@ -46,6 +45,7 @@ from search.index.parts import (
 from search.index.reader import verify_files
 from search.index.representatives import Bits, Look, group_added, group_all, middle_frames
 from search.index.variants import NEAR
+from search.index.vectors.owners import Ids, OwnedRows
 from search.meme import Field
 
 WHITENED_PASSAGES = 100_000  # that the whitening is fitted to: those of a sample of memes in a larger library

@@ -26,8 +26,8 @@ from search.encoders.coverage import (
     reads_english_alone,
 )
 from search.encoders.text_models import MULTILINGUAL_TEXT
-from search.index.analyzer import is_stop_word, stop_word_languages, tokenize, unaccented, word_as_written
-from search.index.vocabulary import WordIndex
+from search.index.lexical.analyzer import is_stop_word, stop_word_languages, tokenize, unaccented, word_as_written
+from search.index.lexical.vocabulary import WordIndex
 
 ENGLISH = 30_000  # words, the most frequent, that are not corrected even where no meme holds them
 SAMPLE = 5_000  # of the words of a library, from which shares are told: within .02 where they are a half

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
-from search.index.analyzer import query_terms
+from search.index.lexical.analyzer import query_terms
 
 MAX_CHARACTERS = 2000  # of a query; encoders read less
 MAX_WEIGHT = 10.0

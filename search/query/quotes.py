@@ -25,7 +25,9 @@ import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from search.index.analyzer import (
+from search.index.columns import Ids
+from search.index.conditions import All, Alternatives, Begins, Says, Where
+from search.index.lexical.analyzer import (
     LONGEST,
     MAX_TERMS,
     Token,
@@ -37,9 +39,7 @@ from search.index.analyzer import (
     unaccented,
     word_as_written,
 )
-from search.index.columns import Ids
-from search.index.conditions import All, Alternatives, Begins, Says, Where
-from search.index.vocabulary import WordIndex
+from search.index.lexical.vocabulary import WordIndex
 from search.query.language import english_words, is_contraction, is_english_word, reads_as_english
 from search.query.parser import PartKind, Query
 from search.query.spelling import LONG, MIN_LETTERS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from search.index.analyzer import query_terms, tokenize
-from search.index.vocabulary import WordIndex
+from search.index.lexical.analyzer import query_terms, tokenize
+from search.index.lexical.vocabulary import WordIndex
 from search.query.language import english_words, is_contraction, is_english_word, reads_as_english, sounds_foreign
 from search.query.parser import Query
 

@@ -8,7 +8,9 @@ from functools import reduce
 
 import numpy as np
 
-from search.index.analyzer import (
+from search.index.columns import Ids
+from search.index.conditions import All, Begins, Holds, Where, Written
+from search.index.lexical.analyzer import (
     LETTERWISE_WORD,
     MAX_TERMS,
     is_stop_word,
@@ -18,10 +20,8 @@ from search.index.analyzer import (
     unaccented,
     word_as_written,
 )
-from search.index.columns import Ids
-from search.index.conditions import All, Begins, Holds, Where, Written
-from search.index.file_names import is_code_part
-from search.index.vocabulary import WordIndex
+from search.index.lexical.file_names import is_code_part
+from search.index.lexical.vocabulary import WordIndex
 from search.query.language import accents_tell_apart, reads_as_english
 
 COMMON = 3  # memes from which a word of the library is a word, whatever its language

@@ -9,7 +9,7 @@ from html import escape
 from itertools import chain
 from string import punctuation
 
-from search.index.analyzer import LETTERWISE_WORD, Token, is_letterwise, term_of, tokenize
+from search.index.lexical.analyzer import LETTERWISE_WORD, Token, is_letterwise, term_of, tokenize
 from search.meme import Passage
 from search.query.quotes import Quote
 from search.results import Snippet

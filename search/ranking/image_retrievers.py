@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from search.encoders.base import Vectors
 from search.index.columns import Ids
 from search.index.contract import Ask, Direction, Index, LazyDirection, Near, RawScores, Within, resolved
-from search.index.file_names import no_ids
+from search.index.lexical.file_names import no_ids
 from search.meme import Field
 from search.ranking.fusion import ScoreArray
 from search.signals import DESCRIPTOR, IMAGE_IMAGE, IMAGE_TEXT, Signal

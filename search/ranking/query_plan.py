@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from search.index.columns import Ids
 from search.index.conditions import Where
-from search.index.file_names import NamedMemes, no_ids
+from search.index.lexical.file_names import NamedMemes, no_ids
 from search.meme import Likeness, Sort
 from search.query.filters import Filters
 from search.query.parser import Query

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import WrongUse
-from search.index.analyzer import is_letterwise, query_parts, query_terms
 from search.index.columns import Ids
-from search.index.file_names import no_ids
-from search.index.vocabulary import WordIndex
+from search.index.lexical.analyzer import is_letterwise, query_parts, query_terms
+from search.index.lexical.file_names import no_ids
+from search.index.lexical.vocabulary import WordIndex
 from search.query.parser import Query
 from search.query.spelling import Correction
 from search.query.words import accented_forms, short_korean_words

@@ -16,10 +16,10 @@ from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder, TextEncoder, encode_queries, text_weight
 from search.encoders.coverage import ReadableText, readable_texts, weighted_direction
 from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
-from search.index.analyzer import is_stop_word, query_terms, tokenize
 from search.index.contract import Index, LazyDirection
 from search.index.generations import TEXT_FIELDS
-from search.index.whitening import Whitening
+from search.index.lexical.analyzer import is_stop_word, query_terms, tokenize
+from search.index.vectors.whitening import Whitening
 from search.meme import Field, Meme
 from search.query.parser import Query, plain_query
 from search.query.spelling import Correction, correct_spelling

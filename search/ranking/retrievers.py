@@ -14,12 +14,12 @@ from typing import Protocol
 
 import numpy as np
 
-from search.index.analyzer import is_letterwise
 from search.index.columns import Ids, are_among
 from search.index.conditions import Where
 from search.index.contract import Ask, Index, LazyDirection, Near, RawScores, Words
-from search.index.file_names import no_ids
-from search.index.lexical_schema import ALL_TEXT
+from search.index.lexical.analyzer import is_letterwise
+from search.index.lexical.file_names import no_ids
+from search.index.lexical.schema import ALL_TEXT
 from search.meme import Field
 from search.ranking.fusion import ScoreArray, Scores, Weights
 from search.signals import PHRASE_OCR, Signal, SignalKind, semantic

@@ -106,8 +106,8 @@ def _mutants() -> Iterable[Mutant]:
     near = (*SEARCH, "tests/search/index/test_variants.py")
     yield Mutant("search/index/variants.py", "ALIKE = 0.9 ", "ALIKE = 0.93 ", near)
     yield Mutant("search/index/variants.py", "NEAR = 75 ", "NEAR = 56 ", near)
-    near = (*SEARCH, "tests/search/index/test_whitening.py")
-    yield Mutant("search/index/whitening.py", "RIDGE = 1.0 ", "RIDGE = 0.7 ", near)
+    near = (*SEARCH, "tests/search/index/vectors/test_whitening.py")
+    yield Mutant("search/index/vectors/whitening.py", "RIDGE = 1.0 ", "RIDGE = 0.7 ", near)
     near = (*SEARCH, "tests/search/query/test_spelling.py")
     yield Mutant("search/query/spelling.py", "LONG = 8 ", "LONG = 6 ", near)
 
@@ -145,7 +145,7 @@ def _mutants() -> Iterable[Mutant]:
         "search/pipeline.py", "MIN_CERTAIN = 0.1 ", "MIN_CERTAIN = 0.14 ", ("tests/search/test_whole_answers.py",)
     )
     yield Mutant("search/images/fingerprints.py", "_COLOR_SHARE = 0.35", "_COLOR_SHARE = 0.25", SEARCH)
-    yield Mutant("search/index/whitening.py", "SHRINKAGE_ROWS = 200 ", "SHRINKAGE_ROWS = 140 ", SEARCH)
+    yield Mutant("search/index/vectors/whitening.py", "SHRINKAGE_ROWS = 200 ", "SHRINKAGE_ROWS = 140 ", SEARCH)
     yield Mutant("search/query/spelling.py", "MIN_LETTERS = 4 ", "MIN_LETTERS = 5 ", SEARCH)
     near = (*DUPLICATES, f"{near_duplicates}/test_comparison.py")
     yield Mutant(f"{duplicates}/comparison.py", "PLAIN = 0.6 ", "PLAIN = 0.45 ", near)
@@ -217,14 +217,14 @@ def _mutants() -> Iterable[Mutant]:
     # The index behind its contract, quotes across passages and categories, other languages, imports, the site as files,
     # suggestions, and the comparison by words; chosen before their first run.
     near = (
-        "tests/search/index/test_lexical.py",
+        "tests/search/index/lexical/test_index.py",
         "tests/search/index/test_index_contract.py",
         "tests/search/query/test_quotes.py",
     )
-    yield Mutant("search/index/lexical.py", "CATEGORY_WORDS = 8 ", "CATEGORY_WORDS = 6 ", near)
-    near = ("tests/search/index/test_file_names.py",)
-    yield Mutant("search/index/file_names.py", "MIN_CODE = 3 ", "MIN_CODE = 4 ", near)
-    yield Mutant("search/index/file_names.py", "MIN_PREFIX = 5 ", "MIN_PREFIX = 7 ", near)
+    yield Mutant("search/index/lexical/index.py", "CATEGORY_WORDS = 8 ", "CATEGORY_WORDS = 6 ", near)
+    near = ("tests/search/index/lexical/test_file_names.py",)
+    yield Mutant("search/index/lexical/file_names.py", "MIN_CODE = 3 ", "MIN_CODE = 4 ", near)
+    yield Mutant("search/index/lexical/file_names.py", "MIN_PREFIX = 5 ", "MIN_PREFIX = 7 ", near)
     near = ("tests/search/query/test_language.py", "tests/search/test_every_script.py")
     yield Mutant("search/query/language.py", "\nMIN_SHARE = 0.5 ", "\nMIN_SHARE = 0.65 ", near)
     yield Mutant("search/query/language.py", "MIN_TOLD = 3 ", "MIN_TOLD = 4 ", near)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from search.index.contents import Contents
-from search.index.file_names import name_words
-from search.index.lexical_writer import documents_of
+from search.index.lexical.file_names import name_words
+from search.index.lexical.writer import documents_of
 from search.meme import Field
 from search.query.quotes import make_quote
 from search.ranking.relevance import relevance_rule

@@ -21,7 +21,7 @@ from indexer.stages.draw_map import LibraryMap, draw_map, read_map
 from search.encoders.base import TextEncoder
 from search.errors import DataFolderError, LibraryError, MemeticaError, ModelUnavailable, NotFound, WrongUse
 from search.index.contents import Contents
-from search.index.lexical_writer import documents_of
+from search.index.lexical.writer import documents_of
 from search.index.local import LocalIndex
 from search.index.text_encoder import text_encoder_in_use
 from search.meme import Field, Meme

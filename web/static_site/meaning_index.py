@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.analyzer import tokenize
-from search.index.clusters import cluster_rows
+from search.index.lexical.analyzer import tokenize
 from search.index.local import LocalIndex
+from search.index.vectors.clusters import cluster_rows
 from search.meme import Field
 from search.ranking.fusion import SMOOTHING
 from search.ranking.relevance import RelevanceRule

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.analyzer import LONGEST, korean_words, split_words, tokenize
-from search.index.file_names import name_words
-from search.index.lexical import CATEGORY_WORDS
-from search.index.lexical_schema import WORD_START
-from search.index.lexical_writer import Document
-from search.index.vocabulary import WordIndex
+from search.index.lexical.analyzer import LONGEST, korean_words, split_words, tokenize
+from search.index.lexical.file_names import name_words
+from search.index.lexical.index import CATEGORY_WORDS
+from search.index.lexical.schema import WORD_START
+from search.index.lexical.vocabulary import WordIndex
+from search.index.lexical.writer import Document
 from search.meme import Field
 from search.query.language import accents_tell_apart, english_words, is_english_word, reads_as_english
 from search.query.quotes import damaged_words, is_word
@@ -47,7 +47,7 @@ def build_phrase_index(
 ) -> tuple[dict[str, Any], Iterator[tuple[str, bytes]]]:
     """Return the table of the index of documents, which come by rising id, and its files by path.
 
-    >>> from search.index.lexical_writer import Document
+    >>> from search.index.lexical.writer import Document
     >>> documents = [Document(1, {Field.OCR: "This is fine"}, "Dogs/fine dog.png")]
     >>> table, files = build_phrase_index(documents, searcher.index.lexical)
     >>> table["keys"], len(dict(files))

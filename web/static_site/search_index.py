@@ -14,11 +14,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from search.index.analyzer import is_stop_word, term_of
 from search.index.conditions import Has
-from search.index.lexical import LexicalIndex
-from search.index.lexical_schema import ALL_TEXT
-from search.index.lexical_writer import Document
+from search.index.lexical.analyzer import is_stop_word, term_of
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.schema import ALL_TEXT
+from search.index.lexical.writer import Document
 from search.index.local import LocalIndex
 from search.meme import Meme
 from search.query.filters import HAS

@@ -32,7 +32,7 @@ from search.index.conditions import (
 )
 from search.index.contract import Ask, Near, RawScores, Within, Words, resolved
 from search.index.generations import Manifest
-from search.index.lexical_schema import ALL_TEXT
+from search.index.lexical.schema import ALL_TEXT
 from search.index.qdrant.connection import Connection
 from search.index.qdrant.points import (
     FIELDS_WITH_ROWS,
@@ -45,7 +45,7 @@ from search.index.qdrant.points import (
 )
 from search.index.qdrant.state import StoredState
 from search.index.qdrant.words import QdrantWords
-from search.index.whitening import Whitening
+from search.index.vectors.whitening import Whitening
 from search.meme import Field, name_key
 
 _SELECTED = 32  # conditions whose memes an open index remembers

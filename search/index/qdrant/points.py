@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import models
 
-from search.index.analyzer import LETTERWISE_WORD, MAX_TERMS, term_of, without_points
-from search.index.file_names import MIN_PREFIX, name_keys, name_parts
 from search.index.generations import TEXT_FIELDS
-from search.index.lexical_schema import ALL_TEXT
-from search.index.lexical_writer import Document, document_words
+from search.index.lexical.analyzer import LETTERWISE_WORD, MAX_TERMS, term_of, without_points
+from search.index.lexical.file_names import MIN_PREFIX, name_keys, name_parts
+from search.index.lexical.schema import ALL_TEXT
+from search.index.lexical.writer import Document, document_words
 from search.meme import CATEGORY_SEPARATOR, Field, Meme, name_key
 
 TERM_FIELDS = (ALL_TEXT, *(field.value for field in TEXT_FIELDS))
@@ -123,7 +123,7 @@ class TermsOf:
 def terms_of(document: Document) -> TermsOf:
     """Return the terms of a meme's texts.
 
-    >>> from search.index.lexical_writer import Document
+    >>> from search.index.lexical.writer import Document
     >>> terms_of(Document(1, {Field.OCR: "Burning cats"}, "fine.png")).of("ocr")
     [['burn', 'cat']]
     """

@@ -26,7 +26,7 @@ from search.index.columns import Ids, MemeColumns, read_columns, update_columns,
 from search.index.generations import Manifest
 from search.index.qdrant.connection import Connection
 from search.index.qdrant.words import WordCounts
-from search.index.whitening import Whitening, read_whitening, write_whitening
+from search.index.vectors.whitening import Whitening, read_whitening, write_whitening
 from search.meme import Field
 from search.system.distribution import __version__
 

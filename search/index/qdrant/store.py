@@ -25,8 +25,7 @@ from search.index.columns import make_columns
 from search.index.contents import Contents
 from search.index.contract import IndexStore, Making, Near
 from search.index.generations import TEXT_FIELDS, Manifest
-from search.index.lexical_writer import Document, documents_of
-from search.index.owners import Ids, OwnedRows
+from search.index.lexical.writer import Document, documents_of
 from search.index.qdrant.connection import Connection, QdrantAddress, connect
 from search.index.qdrant.index import QdrantIndex, vector_rows
 from search.index.qdrant.points import FINGERPRINT, TERM_FIELDS, fingerprint_rows, point_of, terms_of, terms_of_payload
@@ -34,7 +33,8 @@ from search.index.qdrant.schema import KEYWORDS, NUMBERS, ROWS_INDEXED, collecti
 from search.index.qdrant.state import Change, StoredState, read_state, state_name, write_base
 from search.index.qdrant.words import WordCounts
 from search.index.representatives import Bits, Look, group_added, group_all, middle_frames
-from search.index.whitening import Whitening, fit_whitening
+from search.index.vectors.owners import Ids, OwnedRows
+from search.index.vectors.whitening import Whitening, fit_whitening
 from search.index.writer import PARTS, rows_to_whiten
 from search.meme import Field, Meme
 

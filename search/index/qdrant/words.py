@@ -15,14 +15,14 @@ from qdrant_client import models
 
 from search.index.columns import Ids
 from search.index.conditions import Alternatives, Begins, Holds, InText, Says, Written
-from search.index.file_names import MIN_PREFIX, NamedMemes, asked_keys, code_parts, exact_key
 from search.index.generations import TEXT_FIELDS
-from search.index.lexical import CATEGORY_WORDS
-from search.index.lexical_schema import ALL_TEXT, OF_CATEGORY, WORD_START
+from search.index.lexical.file_names import MIN_PREFIX, NamedMemes, asked_keys, code_parts, exact_key
+from search.index.lexical.index import CATEGORY_WORDS
+from search.index.lexical.schema import ALL_TEXT, OF_CATEGORY, WORD_START
+from search.index.lexical.vocabulary import WordIndex
+from search.index.lexical.word_table import Vocabulary, WordTable
 from search.index.qdrant.connection import Connection
 from search.index.qdrant.points import TERM_FIELDS, WRITTEN, TermsOf, row_key, token_of
-from search.index.vocabulary import WordIndex
-from search.index.word_table import Vocabulary, WordTable
 from search.meme import Field
 
 MOST_ROWS = 32  # ways to say a phrase that are asked for; of more, the memes with its words are looked through

@@ -23,9 +23,9 @@ from search.duplicates.keypoints import store
 from search.duplicates.keypoints.files import CURRENT
 from search.duplicates.match import Matcher
 from search.evidence import Edit, Tier
-from search.index.dense import DenseIndex
-from search.index.dense_writer import build_dense
 from search.index.reader import PictureVectors
+from search.index.vectors.dense import DenseIndex
+from search.index.vectors.dense_writer import build_dense
 from search.meme import Meme, Stage
 from search.settings import Settings
 from search.workspace import Workspace

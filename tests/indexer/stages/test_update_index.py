@@ -17,14 +17,15 @@ from indexer.stages.decode import decode_memes
 from indexer.stages.update_index import update_index
 from indexer.work.progress import SILENT
 from search.catalogue import Catalogue, open_catalogue
-from search.index import binary, codes, columns_files, dense_writer, parts
+from search.index import columns_files, parts
 from search.index.columns import MemeColumns, update_columns
-from search.index.dense import DenseIndex
-from search.index.dense_writer import build_dense, extend_dense
 from search.index.generations import TEXT_FIELDS, live_folder, live_generation
-from search.index.lexical_schema import ALL_TEXT
+from search.index.lexical.schema import ALL_TEXT
 from search.index.local import LocalIndex
 from search.index.variants import NEAR, find_representative
+from search.index.vectors import binary, codes, dense_writer
+from search.index.vectors.dense import DenseIndex
+from search.index.vectors.dense_writer import build_dense, extend_dense
 from search.meme import Field
 from search.searcher import Searcher
 from search.settings import Settings

@@ -10,8 +10,8 @@ import pytest
 from search.duplicates import candidates, near_fingerprints
 from search.duplicates.candidates import Candidates, Signature, signature_of
 from search.duplicates.rare_words import significant_words
-from search.index.dense import DenseIndex
-from search.index.dense_writer import build_dense
+from search.index.vectors.dense import DenseIndex
+from search.index.vectors.dense_writer import build_dense
 from tests.support.duplicated import EDITS, captioned, scene
 
 COUNT = 14

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from search.catalogue import Catalogue
 from search.images.fingerprints import PDQ
-from search.index.analyzer import tokenize
 from search.index.contract import Index, IndexStore, Making
-from search.index.lexical_schema import ALL_TEXT
+from search.index.lexical.analyzer import tokenize
+from search.index.lexical.schema import ALL_TEXT
 from search.meme import Field, Meme
 from search.texts.agreement import LEAST_WEIGHT
 from search.texts.chunking import SPLITTER

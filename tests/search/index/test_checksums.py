@@ -17,11 +17,11 @@ from indexer.stages.update_index import update_index
 from search.errors import DataFolderError, IndexUnusable
 from search.index import checksums
 from search.index.checksums import sha256_of
-from search.index.dense_writer import build_dense
 from search.index.generations import CURRENT, MANIFEST, live_folder, live_generation, read_live
-from search.index.lexical import LexicalIndex
+from search.index.lexical.index import LexicalIndex
 from search.index.local import LocalIndex
 from search.index.reader import verified_manifest
+from search.index.vectors.dense_writer import build_dense
 from search.searcher import Searcher
 from search.workspace import Workspace
 from tests.support.damage import cut_last_byte, delete, empty, flip_bit, halve, index_damages, zero_page
@@ -164,7 +164,7 @@ def test_a_full_disk_is_told_and_the_old_index_stays(workspace: Workspace, monke
     def full(index: object, writer: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("search.index.dense_writer.write_faiss", full)
+    monkeypatch.setattr("search.index.vectors.dense_writer.write_faiss", full)
     with pytest.raises(DataFolderError, match="No space left") as caught:
         build_index(workspace, text_encoder=ENCODER.name, force=True)
     assert "the previous index is still in use" in caught.value.hint

@@ -25,7 +25,6 @@ from indexer.work.progress import SILENT
 from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.images.fingerprints import PDQ
-from search.index.analyzer import query_terms
 from search.index.conditions import (
     All,
     Among,
@@ -43,7 +42,8 @@ from search.index.conditions import (
     Written,
 )
 from search.index.contract import IndexStore, Near, Within, Words
-from search.index.lexical_schema import ALL_TEXT
+from search.index.lexical.analyzer import query_terms
+from search.index.lexical.schema import ALL_TEXT
 from search.index.local import LocalStore
 from search.meme import Field, MediaType
 from search.ranking.facets import count_facets

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from search.index.word_table import WordTable
+from search.index.lexical.word_table import WordTable
 from search.query.language import is_another_language, reads_as_english, sounds_foreign
 
 

@@ -12,8 +12,8 @@ from random import Random
 import pytest
 
 from search.evaluation.known_items import with_ocr_errors
-from search.index.lexical import LexicalIndex
-from search.index.lexical_writer import Document, build_lexical
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.writer import Document, build_lexical
 from search.meme import Field
 from search.query.quotes import make_quote, memes_saying
 from search.searcher import Searcher

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.index.lexical import LexicalIndex
-from search.index.lexical_writer import Document, build_lexical
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.writer import Document, build_lexical
 from search.meme import Field
 from search.query.parser import parse
 from search.query.spelling import Correction, correct_spelling

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from search.index.lexical import LexicalIndex
-from search.index.lexical_writer import Document, build_lexical
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.writer import Document, build_lexical
 from search.meme import Field
 from search.query.words import memes_holding
 

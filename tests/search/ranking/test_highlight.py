@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.index.analyzer import is_letterwise, query_terms, tokenize
+from search.index.lexical.analyzer import is_letterwise, query_terms, tokenize
 from search.meme import Field, Passage
 from search.ranking.highlight import LEAD, MAX_LETTERS, Highlighter, best_snippet, make_snippet
 

@@ -13,7 +13,7 @@ import pytest
 
 from demo.library import draw_demo
 from search.catalogue import open_catalogue
-from search.index.analyzer import query_terms
+from search.index.lexical.analyzer import query_terms
 from search.meme import Field
 from search.ranking.explain import explain
 from search.ranking.fusion import FusedRanking

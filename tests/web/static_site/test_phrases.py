@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Page
 
 from search.evaluation.known_items import with_ocr_errors, with_typo
-from search.index.lexical import LexicalIndex
-from search.index.lexical_writer import Document, build_lexical
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.writer import Document, build_lexical
 from search.meme import Field
 from search.query.quotes import is_word, make_quote, memes_saying
 from web.static_site.index_files import packed

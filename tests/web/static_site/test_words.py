@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from search.index.contents import Contents
-from search.index.lexical import LexicalIndex
-from search.index.lexical_writer import documents_of
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.writer import documents_of
 from search.texts.agreement import LEAST_WEIGHT
 from tests.support.browsing import chromium, serving_files
 from tests.support.fakes import LatinTextEncoder

@@ -14,16 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import search.index.binary
-import search.index.codes
-import search.index.dense
-import search.index.dense_writer
+import search.index.vectors.binary
+import search.index.vectors.codes
+import search.index.vectors.dense
+import search.index.vectors.dense_writer
 from search.errors import IndexUnusable
 from search.images.fingerprints import hamming
-from search.index.binary import BinaryIndex, build_binary, extend_binary, near_pairs
-from search.index.dense import DenseIndex
-from search.index.dense_writer import build_dense, extend_dense
-from search.index.threads import set_index_threads
+from search.index.vectors.binary import BinaryIndex, build_binary, extend_binary, near_pairs
+from search.index.vectors.dense import DenseIndex
+from search.index.vectors.dense_writer import build_dense, extend_dense
+from search.index.vectors.threads import set_index_threads
 
 DIMENSIONS = 24
 CODED_DIMENSIONS = 128  # the more, the nearer are the estimates of codes
@@ -180,7 +180,7 @@ def coded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray, n
 @contextmanager
 def with_codes_from(rows: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search.index.codes, "CODED_FROM", rows)
+        patch.setattr(search.index.vectors.codes, "CODED_FROM", rows)
         yield
 
 
@@ -208,8 +208,8 @@ def test_most_searches_by_codes_compare_few_of_the_rows(coded, monkeypatch: pyte
     folder, rows, _ = coded
     index = DenseIndex.open(folder, dimensions=CODED_DIMENSIONS)
     scans: list[int] = []
-    scan = search.index.dense._scan
-    monkeypatch.setattr(search.index.dense, "_scan", lambda part, *rest: scans.append(1) or scan(part, *rest))
+    scan = search.index.vectors.dense._scan
+    monkeypatch.setattr(search.index.vectors.dense, "_scan", lambda part, *rest: scans.append(1) or scan(part, *rest))
     for place in range(0, 12_000, 300):
         index.search(rows[place].astype(np.float32), 3)
     assert len(scans) < 10  # of 40
@@ -229,7 +229,7 @@ def test_an_extended_index_searches_by_codes_and_among_its_new_rows(coded, tmp_p
     gone = np.unique(owners)[::40]
     new = unit_rows(40, seed=33, dimensions=CODED_DIMENSIONS)
     with pytest.MonkeyPatch.context() as patch, with_codes_from(2000):
-        patch.setattr(search.index.dense_writer, "ONE_PART_UP_TO", 0)
+        patch.setattr(search.index.vectors.dense_writer, "ONE_PART_UP_TO", 0)
         changed = np.concatenate([gone, 100_000 + np.arange(40)])
         extend_dense(folder, tmp_path / "new", new, owners=100_000 + np.arange(40), without=changed)
         index = DenseIndex.open(tmp_path / "new", dimensions=CODED_DIMENSIONS)
@@ -253,12 +253,12 @@ def test_codes_are_read_from_a_folder_that_was_removed_since(coded, tmp_path: Pa
 def test_damaged_codes_are_said_to_be_so(coded, tmp_path: Path, damage: str) -> None:
     folder, rows, _ = coded
     shutil.copytree(folder, tmp_path / "ocr")
-    file = tmp_path / "ocr" / search.index.codes.CODES_FILE
+    file = tmp_path / "ocr" / search.index.vectors.codes.CODES_FILE
     whole = file.read_bytes()
     with with_codes_from(2000):
         if damage == "others":
             file.unlink()
-            search.index.codes.write_codes(file, np.concatenate([rows, rows]))
+            search.index.vectors.codes.write_codes(file, np.concatenate([rows, rows]))
         else:
             file.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "noise": bytes(reversed(whole))}[damage])
         with pytest.raises(IndexUnusable, match=r"damaged|do not match"):
@@ -288,7 +288,7 @@ def two_parts(tmp_path_factory: pytest.TempPathFactory, rows, owners) -> tuple[D
     ids = np.unique(owners)
     live_rows, live_owners = rows, owners
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search.index.dense_writer, "ONE_PART_UP_TO", 0)
+        patch.setattr(search.index.vectors.dense_writer, "ONE_PART_UP_TO", 0)
         for step, (changed, added) in enumerate(
             [(ids[5:9], ids[5:8]), (np.array([1_000_001, *ids[5:6]]), np.array([1_000_001])), (ids[20:22], ids[:0])]
         ):
@@ -331,7 +331,7 @@ def test_an_index_in_two_parts_answers_as_one_of_the_same_rows(tmp_path: Path, t
 
 
 def test_many_changes_make_one_part_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows, owners) -> None:
-    monkeypatch.setattr(search.index.dense_writer, "ONE_PART_UP_TO", 0)
+    monkeypatch.setattr(search.index.vectors.dense_writer, "ONE_PART_UP_TO", 0)
     build_dense(tmp_path / "old", rows, owners=owners)
     gone = np.unique(owners)[::2]
     count = extend_dense(tmp_path / "old", tmp_path / "new", rows[:0], owners=owners[:0], without=gone)
@@ -340,7 +340,7 @@ def test_many_changes_make_one_part_again(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_damaged_second_part_is_said_to_be_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows, owners) -> None:
-    monkeypatch.setattr(search.index.dense_writer, "ONE_PART_UP_TO", 0)
+    monkeypatch.setattr(search.index.vectors.dense_writer, "ONE_PART_UP_TO", 0)
     build_dense(tmp_path / "old", rows, owners=owners)
     extend_dense(tmp_path / "old", tmp_path / "new", rows[:1], owners=owners[:1], without=owners[:1])
     for file in ("removed.npy", "added/owners.npy", "added/rows.faiss"):
@@ -475,7 +475,7 @@ def test_fingerprints_in_two_parts_answer_as_one_of_the_same(tmp_path: Path, mon
     build_binary(tmp_path / "0", FINGERPRINTS, owners=fingerprint_owners)
     ids = np.unique(fingerprint_owners)
     bits, owners = FINGERPRINTS, fingerprint_owners
-    monkeypatch.setattr(search.index.binary, "ONE_PART_UP_TO", 0)
+    monkeypatch.setattr(search.index.vectors.binary, "ONE_PART_UP_TO", 0)
     for step, (changed, added) in enumerate(
         [(ids[5:9], ids[5:8]), (np.array([*ids[5:6], 1_000_001]), np.array([1_000_001])), (ids[20:22], ids[:0])]
     ):
@@ -499,7 +499,7 @@ def test_fingerprints_in_two_parts_answer_as_one_of_the_same(tmp_path: Path, mon
 
 
 def test_many_changed_fingerprints_make_one_part_again(tmp_path: Path, monkeypatch, fingerprint_owners) -> None:
-    monkeypatch.setattr(search.index.binary, "ONE_PART_UP_TO", 0)
+    monkeypatch.setattr(search.index.vectors.binary, "ONE_PART_UP_TO", 0)
     build_binary(tmp_path / "old", FINGERPRINTS, owners=fingerprint_owners)
     gone = np.unique(fingerprint_owners)[::2]
     extend_binary(tmp_path / "old", tmp_path / "new", FINGERPRINTS[:0], owners=gone[:0], without=gone)
@@ -557,15 +557,15 @@ def test_the_pairs_are_those_that_a_look_at_all_finds(radius: int, flipped: int)
 
 @pytest.mark.parametrize("hashed_beyond", [10, 1000])
 def test_many_equal_codes_are_found_and_do_not_explode(monkeypatch: pytest.MonkeyPatch, hashed_beyond: int) -> None:
-    monkeypatch.setattr(search.index.binary, "HASHED_BEYOND", hashed_beyond)
+    monkeypatch.setattr(search.index.vectors.binary, "HASHED_BEYOND", hashed_beyond)
     pairs, distances = near_pairs(np.zeros((300, 32), np.uint8), 0)
     assert set(pairs.ravel().tolist()) == set(range(300)) and not distances.any()
-    assert len(pairs) <= 300 * search.index.binary.MOST_NEAR
+    assert len(pairs) <= 300 * search.index.vectors.binary.MOST_NEAR
 
 
 @pytest.mark.slow
 def test_hashed_codes_find_nearly_all_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search.index.binary, "HASHED_BEYOND", 1000)
+    monkeypatch.setattr(search.index.vectors.binary, "HASHED_BEYOND", 1000)
     codes = _codes(4000, copies=1000, flipped=20)
     pairs, distances = near_pairs(codes, 31)
     found, wanted = {tuple(pair) for pair in pairs.tolist()}, _all_pairs(codes, 31)

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from search.index.owners import Ids
+from search.index.vectors.owners import Ids
 from search.meme import is_code
 
 ENDING = re.compile(
@@ -35,7 +35,7 @@ MAX_NAME_BYTES = 255  # of a file's name, on every usual file system
 def no_ids() -> Ids:
     """Return ids of no memes.
 
-    >>> from search.index.file_names import no_ids
+    >>> from search.index.lexical.file_names import no_ids
     >>> no_ids().tolist()
     []
     """

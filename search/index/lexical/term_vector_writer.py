@@ -12,11 +12,10 @@ from types import TracebackType
 
 import numpy as np
 
-from search.index.analyzer import analyzer, without_points
-from search.index.bm25 import LENGTHS, coded_lengths
-from search.index.lexical_schema import FIELDS
-from search.index.owners import Ids
-from search.index.term_vectors import (
+from search.index.lexical.analyzer import analyzer, without_points
+from search.index.lexical.bm25 import LENGTHS, coded_lengths
+from search.index.lexical.schema import FIELDS
+from search.index.lexical.term_vectors import (
     ADDED,
     FIELD_BITS,
     HASH_BITS,
@@ -31,6 +30,7 @@ from search.index.term_vectors import (
     VectorFiles,
     hash_of,
 )
+from search.index.vectors.owners import Ids
 from search.meme import Field
 
 _KNOWN = 1 << 17  # words whose terms' hashes are kept while many texts are written
@@ -43,7 +43,7 @@ Passages = Mapping[Field, Sequence[Sequence[str]]]  # the words of each passage,
 class TermVectorWriter:
     """Writes the term vectors of memes into a new folder as they come; they are complete when it is closed.
 
-    >>> from search.index.term_vectors import TermVectors
+    >>> from search.index.lexical.term_vectors import TermVectors
     >>> with TermVectorWriter(folder / "vectors") as writer:
     ...     writer.add(3, {Field.OCR: [["Two", "dogs"], ["a", "dog"]]})
     >>> terms, ids = ["dog", "cat"], np.array([3])

@@ -17,14 +17,14 @@ import tantivy
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
-from search.index.analyzer import (
+from search.index.conditions import Alternatives
+from search.index.lexical.analyzer import (
     MAX_TERMS,
     READABLE_ANALYZERS,
     term_of,
 )
-from search.index.bm25 import Bm25, read_model
-from search.index.conditions import Alternatives
-from search.index.file_names import (
+from search.index.lexical.bm25 import Bm25, read_model
+from search.index.lexical.file_names import (
     MAX_NAME_BYTES,
     MIN_PREFIX,
     NamedMemes,
@@ -32,8 +32,8 @@ from search.index.file_names import (
     code_parts,
     exact_key,
 )
-from search.index.lexical_links import linked
-from search.index.lexical_schema import (
+from search.index.lexical.links import linked
+from search.index.lexical.schema import (
     ALL_TEXT,
     FIELDS,
     FILE_FIELD,
@@ -49,10 +49,10 @@ from search.index.lexical_schema import (
     read_words,
     register_tokenizers,
 )
-from search.index.lexical_scores import Ids, LexicalScores, adding, any_of, scored_parts
-from search.index.term_vectors import TermVectors
-from search.index.vocabulary import WordIndex
-from search.index.word_table import Vocabulary, WordTable, open_words
+from search.index.lexical.scores import Ids, LexicalScores, adding, any_of, scored_parts
+from search.index.lexical.term_vectors import TermVectors
+from search.index.lexical.vocabulary import WordIndex
+from search.index.lexical.word_table import Vocabulary, WordTable, open_words
 from search.meme import Field
 
 _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its terms many times

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
-from search.index.faiss_files import write_faiss
-from search.index.owners import REBUILD_HINT, Similarities, damaged
-from search.index.threads import one_thread
+from search.index.vectors.faiss_files import write_faiss
+from search.index.vectors.owners import REBUILD_HINT, Similarities, damaged
+from search.index.vectors.threads import one_thread
 
 CODES_FILE = "pq.faiss"
 CODED_FROM = 50_000  # rows: a scan of fewer takes about a millisecond

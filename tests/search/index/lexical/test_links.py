@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search.index import lexical_links
+from search.index.lexical import links
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder for temporary files, in a process that has not opened an index yet."""
     folder = tmp_path / "shared"
     folder.mkdir()
-    monkeypatch.setattr(lexical_links, "gettempdir", lambda: str(folder))
-    lexical_links._remove_those_of_killed.cache_clear()
+    monkeypatch.setattr(links, "gettempdir", lambda: str(folder))
+    links._remove_those_of_killed.cache_clear()
     return folder
 
 
@@ -36,14 +36,14 @@ def test_old_folders_of_links_are_removed_and_what_they_lead_to_is_kept(tmp_path
         if name.endswith("old"):
             os.utime(shared / name, (long_ago, long_ago))
     (shared / "memetica-words-link").symlink_to(index)
-    with lexical_links.linked(index) as links:
-        assert names(links) == ["meta.json"]
-    assert not Path(links).exists()
+    with links.linked(index) as found:
+        assert names(found) == ["meta.json"]
+    assert not Path(found).exists()
     assert names(shared) == ["another-words-old", "memetica-words-link", "memetica-words-new"]
     assert (index / "meta.json").read_text() == "{}"
 
 
 def test_a_lock_of_a_build_is_not_linked(tmp_path: Path, shared: Path) -> None:
     (tmp_path / ".tantivy-writer.lock").touch()
-    with lexical_links.linked(tmp_path) as links:
-        assert names(links) == ["shared"]
+    with links.linked(tmp_path) as found:
+        assert names(found) == ["shared"]

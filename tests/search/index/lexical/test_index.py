@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.errors import IndexUnusable
-from search.index.analyzer import ANALYZER, MAX_TERMS, query_terms, term_of, tokenize
-from search.index.lexical import LexicalIndex
-from search.index.lexical_schema import (
+from search.index.lexical.analyzer import ANALYZER, MAX_TERMS, query_terms, term_of, tokenize
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.schema import (
     ALL_TEXT,
     FIELDS,
     FILE_FIELD,
@@ -33,9 +33,9 @@ from search.index.lexical_schema import (
     WRITTEN_FIELD,
     register_tokenizers,
 )
-from search.index.lexical_writer import Document, build_lexical, documents_of, extend_lexical
-from search.index.vocabulary import Spelling
-from search.index.word_table import WORDS_FILE
+from search.index.lexical.vocabulary import Spelling
+from search.index.lexical.word_table import WORDS_FILE
+from search.index.lexical.writer import Document, build_lexical, documents_of, extend_lexical
 from search.meme import Field
 
 WORDS = [f"{consonant}{vowel}{end}" for consonant in "bdfgklmnprtvz" for vowel in "aeiou" for end in ("k", "m", "pt")]
@@ -420,7 +420,7 @@ def test_building_leaves_no_locks_and_opening_leaves_the_folder_as_it_was(tmp_pa
 def test_a_read_only_folder_can_be_opened_and_searched() -> None:
     # Root may write everywhere, so the search runs as nobody then; pytest's own folders are closed to others.
     code = (
-        "import os, sys; from pathlib import Path; from search.index.lexical import LexicalIndex; "
+        "import os, sys; from pathlib import Path; from search.index.lexical.index import LexicalIndex; "
         "os.getuid() or os.setuid(65534); folder = Path(sys.argv[1]); "
         "print(os.access(folder, os.W_OK), LexicalIndex.open(folder).search(['hello'], k=1)[0].tolist())"
     )
@@ -487,7 +487,7 @@ def test_threads_get_what_one_thread_gets(many: LexicalIndex) -> None:
 def test_the_same_documents_give_the_same_scores_in_another_process(tmp_path: Path, many: LexicalIndex) -> None:
     build_lexical(tmp_path / "words", MANY)
     code = (
-        "import sys; from pathlib import Path; from search.index.lexical import LexicalIndex; "
+        "import sys; from pathlib import Path; from search.index.lexical.index import LexicalIndex; "
         f"found = LexicalIndex.open(Path(sys.argv[1])).search({WORDS[1:4]!r}, k=50); "
         "print([found[0].tolist(), found[1].tolist()])"
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from search.errors import IndexUnusable
-from search.index.whitening import Whitening, fit_whitening, read_whitening, write_whitening
+from search.index.vectors.whitening import Whitening, fit_whitening, read_whitening, write_whitening
 
 DIMENSIONS = 16
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import tantivy
 
-from search.index.analyzer import LONGEST, korean_words, split_words, without_points
-from search.index.file_names import name_keys, name_parts, name_words
 from search.index.generations import link_folder
-from search.index.lexical_schema import (
+from search.index.lexical.analyzer import LONGEST, korean_words, split_words, without_points
+from search.index.lexical.file_names import name_keys, name_parts, name_words
+from search.index.lexical.schema import (
     ALL_TEXT,
     FILE_FIELD,
     FILE_PARTS_FIELD,
@@ -28,10 +28,10 @@ from search.index.lexical_schema import (
     read_words,
     register_tokenizers,
 )
-from search.index.owners import Ids
-from search.index.term_vector_writer import TermVectorWriter, extend_term_vectors
-from search.index.word_table import FILES as VOCABULARY_FILES
-from search.index.word_table import extend_words, write_words
+from search.index.lexical.term_vector_writer import TermVectorWriter, extend_term_vectors
+from search.index.lexical.word_table import FILES as VOCABULARY_FILES
+from search.index.lexical.word_table import extend_words, write_words
+from search.index.vectors.owners import Ids
 from search.meme import Field
 
 HEAP_BYTES = 200_000_000  # memory of a build before it writes a segment
@@ -140,7 +140,7 @@ class DocumentWords:
 def document_words(document: Document) -> DocumentWords:
     """Return the words of a document, as every index of words has them.
 
-    >>> from search.index.lexical_writer import Document, document_words
+    >>> from search.index.lexical.writer import Document, document_words
     >>> words = document_words(Document(1, {Field.OCR: "This is fine"}, "Dogs/fine dog.png"))
     >>> words.passages[Field.OCR], words.rows
     ([['This', 'is', 'fine']], [['this', 'is', 'fine'], ['/dogs', 'fine', 'dog']])

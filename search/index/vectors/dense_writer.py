@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.codes import CODES_FILE, can_be_coded, write_codes
 from search.index.columns import are_among
-from search.index.dense import ADDED, REMOVED_FILE, DenseIndex
-from search.index.faiss_files import write_faiss
 from search.index.generations import link_file
-from search.index.owners import Ids, Owners, check_rising
-from search.index.row_part import OWNERS_FILE, ROWS_FILE, Rows, half_precision
+from search.index.vectors.codes import CODES_FILE, can_be_coded, write_codes
+from search.index.vectors.dense import ADDED, REMOVED_FILE, DenseIndex
+from search.index.vectors.faiss_files import write_faiss
+from search.index.vectors.owners import Ids, Owners, check_rising
+from search.index.vectors.row_part import OWNERS_FILE, ROWS_FILE, Rows, half_precision
 
 LENGTH_TOLERANCE = 5e-3  # of a row's length from 1; float16 costs 1e-3
 ONE_PART_UP_TO = 20_000  # rows: to write them all again takes no longer than a second part

@@ -9,7 +9,7 @@ import numpy as np
 import tantivy
 from numpy.typing import NDArray
 
-from search.index.analyzer import LETTERWISE_WORD, MAX_TERMS
+from search.index.lexical.analyzer import LETTERWISE_WORD, MAX_TERMS
 
 Ids = NDArray[np.int64]  # [n] meme ids
 LexicalScores = NDArray[np.float32]  # [n], BM25, higher is better, 0 where no word matches

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
-from search.index.codes import CODES_FILE, RowCodes
 from search.index.opened import OpenedFiles
-from search.index.owners import REBUILD_HINT, Ids, Owners, check_owners, damaged
+from search.index.vectors.codes import CODES_FILE, RowCodes
+from search.index.vectors.owners import REBUILD_HINT, Ids, Owners, check_owners, damaged
 
 OWNERS_FILE, ROWS_FILE = "owners.npy", "rows.faiss"
 _IDS_PER_ROW = 8  # up to which each id's first row is kept, in 4 bytes

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
 from search.index.columns import are_among
-from search.index.faiss_files import write_faiss
 from search.index.generations import link_file
 from search.index.opened import OpenedFiles
-from search.index.owners import (
+from search.index.vectors.faiss_files import write_faiss
+from search.index.vectors.owners import (
     REBUILD_HINT,
     Distances,
     Ids,

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import search.index.word_table
+import search.index.lexical.word_table
 from search.errors import IndexUnusable
-from search.index.analyzer import term_of
-from search.index.lexical import LexicalIndex
-from search.index.lexical_schema import read_words
-from search.index.lexical_writer import Document, build_lexical, extend_lexical
-from search.index.word_table import CHANGED_FILE, COUNTS_FILE, WORDS_FILE, ChangedWords, WordTable
+from search.index.lexical.analyzer import term_of
+from search.index.lexical.index import LexicalIndex
+from search.index.lexical.schema import read_words
+from search.index.lexical.word_table import CHANGED_FILE, COUNTS_FILE, WORDS_FILE, ChangedWords, WordTable
+from search.index.lexical.writer import Document, build_lexical, extend_lexical
 from search.meme import Field
 
 TEXT = "cafe café cafés cafë résumé resume rose rosé roses été ete this is fine dog dogs 猫 кот пёс zebra naïve Ünder"
@@ -27,8 +27,8 @@ def document(id: int, text: str) -> Document:
 
 @pytest.fixture
 def _extended_as_large_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search.index.word_table, "READ_UP_TO", 0)
-    monkeypatch.setattr(search.index.word_table, "MERGED_SHARE", 10)
+    monkeypatch.setattr(search.index.lexical.word_table, "READ_UP_TO", 0)
+    monkeypatch.setattr(search.index.lexical.word_table, "MERGED_SHARE", 10)
 
 
 @pytest.mark.usefixtures("_extended_as_large_ones_are")
@@ -74,8 +74,8 @@ def test_a_meme_that_changes_often_is_counted_as_the_index_counts_it(tmp_path: P
 def test_few_words_and_many_changed_ones_are_one_file_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
-    monkeypatch.setattr(search.index.word_table, "READ_UP_TO", 0 if share == 0.0 else 100)
-    monkeypatch.setattr(search.index.word_table, "MERGED_SHARE", share)
+    monkeypatch.setattr(search.index.lexical.word_table, "READ_UP_TO", 0 if share == 0.0 else 100)
+    monkeypatch.setattr(search.index.lexical.word_table, "MERGED_SHARE", share)
     build_lexical(tmp_path / "0", [document(1, "this is fine")])
     extend_lexical(tmp_path / "0", tmp_path / "1", [document(2, "this zebra")], without=np.array([2]))
     index = LexicalIndex.open(tmp_path / "1")

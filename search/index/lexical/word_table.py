@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
-from search.index.analyzer import term_of, unaccented
 from search.index.generations import link_file
-from search.index.near_words import NearWords
+from search.index.lexical.analyzer import term_of, unaccented
+from search.index.lexical.near_words import NearWords
 from search.index.opened import OpenedFiles
 
 WORDS_FILE, COUNTS_FILE = "vocabulary.txt", "vocabulary.npy"  # the words, sorted, a line each; the memes with each

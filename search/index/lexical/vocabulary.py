@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.analyzer import accents_agree, normalize_word, term_of, unaccented
 from search.index.columns import Ids
 from search.index.conditions import Alternatives
-from search.index.file_names import NamedMemes
-from search.index.word_table import Vocabulary
+from search.index.lexical.analyzer import accents_agree, normalize_word, term_of, unaccented
+from search.index.lexical.file_names import NamedMemes
+from search.index.lexical.word_table import Vocabulary
 from search.meme import Field
 
 

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.index.columns import are_among
-from search.index.lexical_schema import ALL_TEXT, FIELDS
+from search.index.lexical.schema import ALL_TEXT, FIELDS
 from search.index.opened import OpenedFiles
-from search.index.owners import Ids, damaged
+from search.index.vectors.owners import Ids, damaged
 from search.meme import Field
 
 IDS_FILE, SPANS_FILE, LENGTHS_FILE = "ids.npy", "spans.npy", "lengths.npy"

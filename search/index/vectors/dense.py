@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
 from search.index.columns import are_among
-from search.index.owners import REBUILD_HINT, Ids, Owners, Similarities, best_per_owner, damaged
-from search.index.row_part import Places, RowPart, Rows, half_precision, places_of
+from search.index.vectors.owners import REBUILD_HINT, Ids, Owners, Similarities, best_per_owner, damaged
+from search.index.vectors.row_part import Places, RowPart, Rows, half_precision, places_of
 
 ADDED = "added"  # the folder of the second part
 REMOVED_FILE = "removed.npy"  # the memes whose rows in the main part are no longer theirs

@@ -13,7 +13,7 @@ import pytest
 from indexer.pipeline import index_library
 from indexer.work.progress import SILENT
 from search.catalogue import open_catalogue
-from search.index.file_names import asked_keys, exact_key, loose_key, name_keys
+from search.index.lexical.file_names import asked_keys, exact_key, loose_key, name_keys
 from search.results import Place
 from search.searcher import Searcher
 from search.workspace import Workspace

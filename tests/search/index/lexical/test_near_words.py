@@ -7,7 +7,7 @@ import random
 import pytest
 from rapidfuzz.distance import OSA
 
-from search.index.near_words import NearWords
+from search.index.lexical.near_words import NearWords
 
 LETTERS = "aab-cé9字z"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import tantivy
 
 from search.errors import IndexUnusable
-from search.index.analyzer import ANALYZER, READABLE_ANALYZERS, analyzer, spelling_analyzer
+from search.index.lexical.analyzer import ANALYZER, READABLE_ANALYZERS, analyzer, spelling_analyzer
 from search.meme import Field
 
 ALL_TEXT = "everything"  # the field with the text of all others

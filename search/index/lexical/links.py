@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
-from search.index.lexical_schema import LOCKS
+from search.index.lexical.schema import LOCKS
 
 _PREFIX = "memetica-words-"
 _MOST_SECONDS = 3600  # far more than opening an index takes

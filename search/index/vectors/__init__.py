@@ -1,0 +1,1 @@
+"""Embeddings and fingerprints: dense and binary search, codes, whitening, and which meme owns a row."""
