@@ -21,15 +21,16 @@ from search.index.checksums import Checksums, file_checksums, sha256_of
 from search.meme import Field
 from search.system.atomic_write import write_atomically
 
-FORMAT = 13  # of a generation's files
+FORMAT = 14  # of a generation's files
 # Formats that are still searched, until `memetica index` has built the index again; a format that is not listed is
 # refused. 3 has no checksums; 3 and 4 have no file names in the lexical index; in those before 6, words beyond ASCII
 # have other terms, and texts are embedded that the encoder cannot read; those before 7 do not know where Korean words
 # begin; those before 8 have no second parts of vectors; in those before 9, phrases end with a passage and with the
 # category; in those before 10, a phrase is said by other forms of its words where the meme has the words elsewhere; in
 # those before 11, all rows are scanned, as their vectors have no codes or others; those before 12 have no second parts
-# of columns and fingerprints, and no files of the vocabulary; those before 13 have no term vectors.
-READABLE_FORMATS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)
+# of columns and fingerprints, and no files of the vocabulary; those before 13 have no term vectors, 13 no files of
+# frequent terms.
+READABLE_FORMATS = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)
 CHECKED_SINCE = 4  # the first format with checksums
 KEPT = 2  # generations: a running server may still read the one before the live one
 

@@ -320,8 +320,16 @@ class LexicalIndex(WordIndex):
         return tantivy.Query.regex_phrase_query(self._schema, field, [*patterns])
 
     def _read_all_of(self, groups: tuple[tuple[tuple[str, ...], ...], ...], field: str) -> Ids:
+        if field == ALL_TEXT and (found := self._all_of_frequent(groups)) is not None:
+            return found
         queries = [any_of([self._query(sequence, field) for sequence in group]) for group in groups]
         return self._set(tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in queries]))
+
+    def _all_of_frequent(self, groups: Sequence[Sequence[Sequence[str]]]) -> Ids | None:
+        """Return what `having_all` returns, where all terms are single and frequent; else None."""
+        if self._vectors is None or not groups or any(len(sequence) != 1 for group in groups for sequence in group):
+            return None
+        return self._vectors.having_all([[sequence[0] for sequence in group] for group in groups])
 
     def _set(self, query: tantivy.Query) -> Ids:
         """Return the rising ids of all memes that a query finds."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search.index.lexical.analyzer import analyzer, without_points
 from search.index.lexical.bm25 import LENGTHS, coded_lengths
@@ -18,7 +19,9 @@ from search.index.lexical.schema import FIELDS
 from search.index.lexical.term_vectors import (
     ADDED,
     FIELD_BITS,
+    FREQUENT_FILE,
     HASH_BITS,
+    HOLDERS_FILE,
     IDS_FILE,
     LENGTH_FIELDS,
     LENGTHS_FILE,
@@ -36,6 +39,11 @@ from search.meme import Field
 _KNOWN = 1 << 17  # words whose terms' hashes are kept while many texts are written
 _AT_ONCE = 1 << 16  # entries that are written to the file together
 _COUNT_AT = HASH_BITS + FIELD_BITS  # the first bit of a count
+FREQUENT_SHARE = 1 / 64  # of the memes, from which a term is frequent; to find the memes of others takes milliseconds
+FREQUENT_FROM = 1000  # memes: in a smaller library tantivy finds all of them as fast
+_SAMPLED = 16_384  # memes, whose terms are counted to find out which may be frequent
+_SAMPLED_SHARE = 0.8  # of the share from which a term is frequent: it may be rarer in the sample
+_MEMES_AT_ONCE = 4096  # of which bits are set together, a multiple of 8
 
 Passages = Mapping[Field, Sequence[Sequence[str]]]  # the words of each passage, by field
 
@@ -51,9 +59,14 @@ class TermVectorWriter:
     [[2.0], [0.0]]
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, frequent: NDArray[np.int64] | None = None) -> None:
+        """Write into a folder, which is made. The terms of the hashes `frequent` count as frequent, not those that are.
+
+        Without, they are found out.
+        """
         folder.mkdir(parents=True)
         self._folder = folder
+        self._frequent = frequent
         self._low, self._rest = (folder / LOW_FILE).open("wb"), (folder / REST_FILE).open("wb")
         self._ids, self._ends, self._lengths = array("q"), array("q", [0]), array("q")
         self._waiting = array("Q")
@@ -114,6 +127,37 @@ class TermVectorWriter:
         np.save(self._folder / IDS_FILE, ids[order])
         np.save(self._folder / SPANS_FILE, np.column_stack([ends[:-1], ends[1:]])[order])
         np.save(self._folder / LENGTHS_FILE, lengths[order])
+        found = VectorFiles.open(self._folder)
+        frequent = _may_be_frequent(found) if self._frequent is None else self._frequent
+        holders = _holders(found, frequent)
+        if self._frequent is None:
+            kept = np.bitwise_count(holders).sum(axis=1) >= FREQUENT_SHARE * len(found.ids)
+            frequent, holders = frequent[kept], holders[kept]
+        np.save(self._folder / FREQUENT_FILE, frequent)
+        np.save(self._folder / HOLDERS_FILE, holders)
+
+
+def _may_be_frequent(files: VectorFiles) -> NDArray[np.int64]:
+    """Return the rising hashes of terms that may be frequent, by a sample of the memes."""
+    if len(files.ids) < FREQUENT_FROM:
+        return np.empty(0, np.int64)
+    places = np.arange(0, len(files.ids), max(1, len(files.ids) // _SAMPLED))
+    per_meme = [np.unique(files.hashes_at(place)) for place in places.tolist()]
+    hashes, counts = np.unique(np.concatenate(per_meme), return_counts=True)
+    return hashes[counts >= _SAMPLED_SHARE * FREQUENT_SHARE * len(places)]
+
+
+def _holders(files: VectorFiles, frequent: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return for each of some terms, by rising hashes, and each meme a bit that says whether it has the term."""
+    count = len(files.ids)
+    found = np.zeros((len(frequent), -(-count // 8)), np.uint8)
+    for start in range(0, count if len(frequent) else 0, _MEMES_AT_ONCE):
+        places = np.arange(start, min(start + _MEMES_AT_ONCE, count))
+        memes, terms, _, _ = files.matches(places, frequent)
+        has = np.zeros((len(frequent), len(places)), np.bool_)
+        has[terms, memes] = True
+        found[:, start // 8 : start // 8 + -(-len(places) // 8)] = np.packbits(has, axis=1)
+    return found
 
 
 class _WordHashes(dict[str, tuple[int, ...]]):
@@ -133,7 +177,7 @@ def extend_term_vectors(folder: Path, documents: Mapping[int, Passages], *, with
     `documents` has the words of the memes by id; their ids are in `without`, as are those of memes that are removed.
     """
     added, fresh = folder / ADDED, folder / f"{ADDED}-new"
-    with TermVectorWriter(fresh) as writer:
+    with TermVectorWriter(fresh, frequent=VectorFiles.open(folder).frequent) as writer:
         if added.is_dir():
             writer.copy(VectorFiles.open(added), without=without)
             shutil.rmtree(added)  # these names of the files; the other index has its own

@@ -25,6 +25,8 @@ from search.index.vectors.owners import Ids, damaged
 from search.meme import Field
 
 IDS_FILE, SPANS_FILE, LENGTHS_FILE = "ids.npy", "spans.npy", "lengths.npy"
+# The terms that many memes have, by their hashes, and the memes that have each, a bit for each meme.
+FREQUENT_FILE, HOLDERS_FILE = "frequent.npy", "holders.npy"
 # An entry is a term in a field of a meme. Most are no term of a query by the lowest bits of their hashes: these are
 # apart, so that a third of the bytes is read.
 LOW_FILE, REST_FILE = "low.bin", "rest.bin"
@@ -97,11 +99,13 @@ class VectorFiles:
     lengths: NDArray[np.uint8]  # [n, len(LENGTH_FIELDS)]
     low: NDArray[np.uint16]  # [entries]
     rest: NDArray[np.uint32]  # [entries]
+    frequent: NDArray[np.int64]  # [f] hashes of frequent terms, rising; none in an index of an earlier format
+    holders: NDArray[np.uint8]  # [f, n / 8 rounded up] which memes have them, a bit for each
 
     @classmethod
     def open(cls, folder: Path) -> VectorFiles:
         """Return the files in a folder, opened; raise IndexUnusable when one is missing or damaged."""
-        names = (IDS_FILE, SPANS_FILE, LENGTHS_FILE, LOW_FILE, REST_FILE)
+        names = (IDS_FILE, SPANS_FILE, LENGTHS_FILE, LOW_FILE, REST_FILE, FREQUENT_FILE, HOLDERS_FILE)
         return _opened.get([folder / name for name in names], lambda: cls._read(folder))
 
     @classmethod
@@ -113,12 +117,15 @@ class VectorFiles:
                 np.load(folder / LENGTHS_FILE),
                 _mapped(folder / LOW_FILE, np.dtype("<u2")),
                 _mapped(folder / REST_FILE, np.dtype("<u4")),
+                *_frequent_in(folder),
             )
             is_whole = found.spans.max(initial=0) <= len(found.low) == len(found.rest)
             if found.spans.shape != (len(found.ids), 2) or not is_whole:
                 raise ValueError("the terms of the memes do not fit the memes")
             if found.lengths.shape != (len(found.ids), len(LENGTH_FIELDS)):
                 raise ValueError("the lengths of the texts do not fit the memes")
+            if len(found.frequent) and found.holders.shape != (len(found.frequent), -(-len(found.ids) // 8)):
+                raise ValueError("the memes of frequent terms do not fit the memes")
         except (OSError, ValueError, EOFError) as error:
             raise damaged(folder, error) from error
         return found
@@ -129,6 +136,11 @@ class VectorFiles:
         has = np.flatnonzero(places < len(self.ids))
         has = has[self.ids[places[has]] == ids[has]]
         return has, places[has]
+
+    def hashes_at(self, place: int) -> NDArray[np.int64]:
+        """Return the hashes of the entries of a meme, by its place."""
+        start, end = self.spans[place].tolist()
+        return self.low[start:end] | (self.rest[start:end].astype(np.int64) & (1 << HIGH_BITS) - 1) << LOW_BITS
 
     def matches(self, places: NDArray[np.int64], hashes: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
         """Return the entries of the memes at some places that have any of some rising hashes.
@@ -150,6 +162,17 @@ class VectorFiles:
         kept = hashes[at] == known if len(hashes) else at > 0
         rest = rest[kept] >> HIGH_BITS
         return memes[kept], at[kept], rest & (1 << FIELD_BITS) - 1, rest >> FIELD_BITS
+
+    def having_all(self, groups: Sequence[Sequence[int]]) -> Ids | None:
+        """Return the rising ids of the memes with a term of each group, by hashes; None where one is not frequent."""
+        bits = np.full(self.holders.shape[1], 255, np.uint8)
+        for group in groups:
+            hashes = np.array(group, np.int64)
+            at = np.searchsorted(self.frequent, hashes)
+            if at.max(initial=0) >= len(self.frequent) or (self.frequent[at] != hashes).any():
+                return None
+            bits &= np.bitwise_or.reduce(self.holders[at], axis=0)
+        return self.ids[np.flatnonzero(np.unpackbits(bits, count=len(self.ids)))]
 
 
 _opened = OpenedFiles[VectorFiles]()
@@ -185,6 +208,22 @@ class TermVectors:
         self._counted = (found, *self._counted[: _KEPT - 1])
         return found
 
+    def having_all(self, groups: Sequence[Sequence[str]]) -> Ids | None:
+        """Return the rising ids of all memes with a term of each group; None where a term is not a frequent one.
+
+        To read the postings of frequent terms, and hand out each of the memes, takes tantivy a hundred times as long.
+        """
+        hashes = [[hash_of(term) for term in group] for group in groups]
+        found: Ids = np.empty(0, np.int64)
+        hidden = found
+        for one in self._sets:
+            own = one.having_all(hashes)
+            if own is None:
+                return None
+            found = np.concatenate([found, own[~are_among(own, hidden)]])
+            hidden = np.union1d(hidden, one.ids) if one is not self._sets[-1] else hidden
+        return found if len(self._sets) == 1 else np.sort(found)
+
     def _count(self, terms: Sequence[str], ids: Ids) -> TermCounts:
         """Return the counts of terms by rising hashes in memes by rising id."""
         lengths = np.zeros((len(ids), len(LENGTH_FIELDS)), np.uint8)
@@ -201,6 +240,13 @@ class TermVectors:
         memes, at, fields, counts = np.concatenate(found, axis=1)
         rows = {term: row for row, term in enumerate(terms)}
         return TermCounts(rows, ids, at, memes, fields, counts.astype(np.float32), lengths)
+
+
+def _frequent_in(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Return the frequent terms in a folder of files and their memes; none in one of an earlier format."""
+    if not any((folder / file).exists() for file in (FREQUENT_FILE, HOLDERS_FILE)):
+        return np.empty(0, np.int64), np.empty((0, 0), np.uint8)
+    return np.load(folder / FREQUENT_FILE), np.load(folder / HOLDERS_FILE, mmap_mode="r")
 
 
 def _mapped(file: Path, kind: np.dtype) -> NDArray:

@@ -33,6 +33,7 @@ from search.index.lexical.schema import (
     WRITTEN_FIELD,
     register_tokenizers,
 )
+from search.index.lexical.term_vectors import FREQUENT_FILE, HOLDERS_FILE
 from search.index.lexical.vocabulary import Spelling
 from search.index.lexical.word_table import WORDS_FILE
 from search.index.lexical.writer import Document, build_lexical, documents_of, extend_lexical
@@ -222,6 +223,49 @@ def test_term_vectors_follow_added_changed_and_removed_memes(tmp_path: Path) -> 
             assert index.scores([word], field, ids=ids) == pytest.approx(other.scores([word], field, ids=ids), rel=1e-6)
         holders = [id in now and word in " ".join(now[id].texts.values()).split() for id in ids.tolist()]
         assert index.held([word], ids)[0].tolist() == holders
+
+
+@pytest.mark.parametrize("count", [999, 1003])  # around the size from which frequent terms are kept apart
+def test_the_memes_of_frequent_terms_are_tantivys(tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(count)
+    documents = made_up(count, seed=count)
+    build_lexical(tmp_path / "0", documents)
+    # One word comes to two thirds of the memes that are added, and is in no other.
+    changed = sorted(draw.sample([one.id for one in documents], 90))
+    new = [Document(id, {Field.OCR: " ".join([*draw.choices(WORDS, k=5), "newest"][id % 3 == 0 :])}) for id in changed]
+    extend_lexical(tmp_path / "0", tmp_path / "1", new[:60], without=np.array(changed))
+    extend_lexical(tmp_path / "1", tmp_path / "2", new[50:80], without=np.array(changed[40:]))
+    for step in range(3):
+        index, truth = (
+            LexicalIndex.open(tmp_path / f"{step}"),
+            without_vectors(tmp_path / f"{step}", tmp_path / f"w{step}"),
+        )
+        for _ in range(300):
+            picked = [WORDS[int(draw.paretovariate(0.7)) % len(WORDS)] for _ in range(draw.randint(1, 4))]
+            groups = [[(word,)] if draw.random() < 0.8 else [(word,), (draw.choice(WORDS),)] for word in picked]
+            assert index.having_all(groups).tolist() == truth.having_all(groups).tolist(), groups
+        for groups in (
+            [[("newest",)]],
+            [[("unheardof",)]],
+            [[("unheardof",), (WORDS[1],)]],
+            [[(WORDS[1], WORDS[2])]],
+            [],
+        ):
+            assert index.having_all(groups).tolist() == truth.having_all(groups).tolist(), groups
+        used: list[object] = []
+        monkeypatch.setattr(index, "_ids", lambda query, used=used: used.append(query) or np.empty(0, np.int64))
+        index.having_all([[(WORDS[1],), (WORDS[2],)], [(WORDS[3],)]])
+        assert bool(used) == (count < 1000)
+
+
+def test_an_index_without_files_of_frequent_terms_is_searched(tmp_path: Path) -> None:
+    build_lexical(tmp_path / "words", made_up(1003, seed=1))
+    before = LexicalIndex.open(tmp_path / "words").having_all([[(WORDS[1],)]]).tolist()
+    for file in (FREQUENT_FILE, HOLDERS_FILE):
+        (tmp_path / "words" / VECTORS / file).unlink()
+    assert LexicalIndex.open(tmp_path / "words").having_all([[(WORDS[1],)]]).tolist() == before
+    extend_lexical(tmp_path / "words", tmp_path / "next", [], without=np.array(before[:1]))
+    assert LexicalIndex.open(tmp_path / "next").having_all([[(WORDS[1],)]]).tolist() == before[1:]
 
 
 def test_a_term_that_is_only_in_removed_memes_scores_nothing(tmp_path: Path) -> None:
