@@ -20,9 +20,6 @@ class SignalKind(StrEnum):
     LEXICAL = "lexical"  # BM25
 
 
-# Kinds that release the interpreter's lock for long enough to be worth a thread.
-
-
 @total_ordering
 @dataclass(frozen=True)
 class Signal:
@@ -53,7 +50,7 @@ class Signal:
         return f"{self.kind.value}.{self.field.value if self.field is not None else 'all'}"
 
     def __lt__(self, other: Signal) -> bool:
-        return SIGNALS.index(self) < SIGNALS.index(other)
+        return _PLACES[self] < _PLACES[other]
 
 
 _TEXT = (Field.ANALYSIS, Field.DESCRIPTION, Field.NAME, Field.OCR, Field.VISUAL)
@@ -75,6 +72,7 @@ SIGNALS = (
     LEXICAL_ALL,
     *(Signal(SignalKind.LEXICAL, field) for field in _TEXT),
 )
+_PLACES = {signal: place for place, signal in enumerate(SIGNALS)}
 _BY_NAME = {str(signal): signal for signal in SIGNALS}
 
 

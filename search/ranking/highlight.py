@@ -64,6 +64,8 @@ class Highlighter:
 
     def find_phrases(self, text: str) -> list[tuple[int, int]]:
         """Return the start and end of each quoted phrase in a text, in order and without overlaps."""
+        if not self.quotes:
+            return []
         known = self._phrases.get(text)
         if known is None:  # a passage is asked about when it is chosen, cut, and compared with others
             known = self._phrases[text] = []
@@ -82,7 +84,7 @@ class Highlighter:
 
     def find(self, text: str) -> list[tuple[int, int]]:
         """Return the start and end of each word that matches a term, and of each quoted phrase, in order."""
-        phrases = self.find_phrases(text) if self.quotes else []
+        phrases = self.find_phrases(text)
         if phrases:
             words = self._unquoted.find(text)
             outside = [word for word in words if all(word[1] <= one[0] or word[0] >= one[1] for one in phrases)]

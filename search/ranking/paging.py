@@ -77,7 +77,9 @@ def answer_page(
     certain = found.ids[page.offset : min(page.offset + page.k, found.matches)]
     hits = hits_of(catalogue, index, found, shown, certain=certain, terms=terms, quotes=quotes, named=named)
     if page.collapse:
-        hits = [_with_variants(index, hit, gone=gone) for hit in hits]
+        rows = index.columns.rows(np.array([hit.meme.id for hit in hits], np.int64))
+        grouped = index.columns.has_variants[rows].tolist()
+        hits = [_with_variants(index, hit, gone=gone) if own else hit for hit, own in zip(hits, grouped, strict=True)]
     return Answer(
         hits=tuple(hits),
         total=found.matches,

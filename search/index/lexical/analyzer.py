@@ -230,6 +230,16 @@ def query_terms(text: str) -> list[str]:
     >>> query_terms("the cat and the cats")
     ['the', 'cat', 'and']
     """
+    return [*_terms(text)] if len(text) <= _REMEMBERED else _read_terms(text)
+
+
+@lru_cache(maxsize=1024)
+def _terms(text: str) -> tuple[str, ...]:
+    """Return the terms of a short text, such as a word of a query, which is asked about more than once."""
+    return tuple(_read_terms(text))
+
+
+def _read_terms(text: str) -> list[str]:
     found: dict[str, None] = {}
     for match in _pattern(text).finditer(text):
         if term := term_of(normalize_word(match[0])):
