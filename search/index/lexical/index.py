@@ -31,6 +31,7 @@ from search.index.lexical.file_names import (
     asked_keys,
     code_parts,
     exact_key,
+    no_ids,
 )
 from search.index.lexical.links import linked
 from search.index.lexical.schema import (
@@ -320,16 +321,20 @@ class LexicalIndex(WordIndex):
         return tantivy.Query.regex_phrase_query(self._schema, field, [*patterns])
 
     def _read_all_of(self, groups: tuple[tuple[tuple[str, ...], ...], ...], field: str) -> Ids:
-        if field == ALL_TEXT and (found := self._all_of_frequent(groups)) is not None:
-            return found
-        queries = [any_of([self._query(sequence, field) for sequence in group]) for group in groups]
-        return self._set(tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in queries]))
+        frequent = [group for group in groups if field == ALL_TEXT and self._is_frequent(group)]
+        rest = [group for group in groups if group not in frequent]
+        queries = [any_of([self._query(sequence, field) for sequence in group]) for group in rest]
+        found = (
+            self._set(tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in queries])) if rest else None
+        )
+        if self._vectors is None or not frequent:
+            return no_ids() if found is None else found
+        return self._vectors.having_all([[term for term, *_ in group] for group in frequent], among=found)
 
-    def _all_of_frequent(self, groups: Sequence[Sequence[Sequence[str]]]) -> Ids | None:
-        """Return what `having_all` returns, where all terms are single and frequent; else None."""
-        if self._vectors is None or not groups or any(len(sequence) != 1 for group in groups for sequence in group):
-            return None
-        return self._vectors.having_all([[sequence[0] for sequence in group] for group in groups])
+    def _is_frequent(self, group: Sequence[Sequence[str]]) -> bool:
+        """Return whether a group is of frequent terms alone, so that the term vectors know who has one of them."""
+        vectors = self._vectors
+        return vectors is not None and all(len(one) == 1 and vectors.is_frequent(one[0]) for one in group)
 
     def _set(self, query: tantivy.Query) -> Ids:
         """Return the rising ids of all memes that a query finds."""

@@ -163,16 +163,17 @@ class VectorFiles:
         rest = rest[kept] >> HIGH_BITS
         return memes[kept], at[kept], rest & (1 << FIELD_BITS) - 1, rest >> FIELD_BITS
 
-    def having_all(self, groups: Sequence[Sequence[int]]) -> Ids | None:
-        """Return the rising ids of the memes with a term of each group, by hashes; None where one is not frequent."""
+    def has_frequent(self, hashed: int) -> bool:
+        """Return whether a term is a frequent one, by its hash."""
+        at = int(np.searchsorted(self.frequent, hashed))
+        return at < len(self.frequent) and int(self.frequent[at]) == hashed
+
+    def bits_of(self, groups: Sequence[Sequence[int]]) -> NDArray[np.uint8]:
+        """Return a bit for each meme ([n / 8 rounded up]): whether it has a frequent term of each group, by hashes."""
         bits = np.full(self.holders.shape[1], 255, np.uint8)
         for group in groups:
-            hashes = np.array(group, np.int64)
-            at = np.searchsorted(self.frequent, hashes)
-            if at.max(initial=0) >= len(self.frequent) or (self.frequent[at] != hashes).any():
-                return None
-            bits &= np.bitwise_or.reduce(self.holders[at], axis=0)
-        return self.ids[np.flatnonzero(np.unpackbits(bits, count=len(self.ids)))]
+            bits &= np.bitwise_or.reduce(self.holders[np.searchsorted(self.frequent, group)], axis=0)
+        return bits
 
 
 _opened = OpenedFiles[VectorFiles]()
@@ -208,21 +209,31 @@ class TermVectors:
         self._counted = (found, *self._counted[: _KEPT - 1])
         return found
 
-    def having_all(self, groups: Sequence[Sequence[str]]) -> Ids | None:
-        """Return the rising ids of all memes with a term of each group; None where a term is not a frequent one.
+    def is_frequent(self, term: str) -> bool:
+        """Return whether so many memes have a term that their bits say which."""
+        return all(one.has_frequent(hash_of(term)) for one in self._sets)
 
-        To read the postings of frequent terms, and hand out each of the memes, takes tantivy a hundred times as long.
+    def having_all(self, groups: Sequence[Sequence[str]], *, among: Ids | None = None) -> Ids:
+        """Return the rising ids of the memes, all or those `among`, with a term of each group; all are frequent ones.
+
+        tantivy hands each meme out as an object, and reads the postings of all terms: that takes up to a hundred times
+        as long.
         """
         hashes = [[hash_of(term) for term in group] for group in groups]
-        found: Ids = np.empty(0, np.int64)
-        hidden = found
+        found = []
+        left = among
+        hidden = np.empty(0, np.int64)
         for one in self._sets:
-            own = one.having_all(hashes)
-            if own is None:
-                return None
-            found = np.concatenate([found, own[~are_among(own, hidden)]])
-            hidden = np.union1d(hidden, one.ids) if one is not self._sets[-1] else hidden
-        return found if len(self._sets) == 1 else np.sort(found)
+            bits = one.bits_of(hashes)
+            if left is None:
+                own = one.ids[np.flatnonzero(np.unpackbits(bits, count=len(one.ids)))]
+                found.append(own[~are_among(own, hidden)])
+                hidden = one.ids  # there are two sets at most
+            else:
+                has, places = one.places(left)
+                found.append(left[has][(bits[places >> 3] << (places & 7) & 128) > 0])
+                left = np.delete(left, has)
+        return found[0] if len(found) == 1 else np.sort(np.concatenate(found))
 
     def _count(self, terms: Sequence[str], ids: Ids) -> TermCounts:
         """Return the counts of terms by rising hashes in memes by rising id."""

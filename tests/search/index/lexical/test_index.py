@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -228,34 +229,39 @@ def test_term_vectors_follow_added_changed_and_removed_memes(tmp_path: Path) -> 
 @pytest.mark.parametrize("count", [999, 1003])  # around the size from which frequent terms are kept apart
 def test_the_memes_of_frequent_terms_are_tantivys(tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(count)
-    documents = made_up(count, seed=count)
+    # Of the words that are added, each is in some ten memes: too few for a frequent one.
+    documents = [
+        replace(one, texts={**one.texts, Field.VISUAL: f"rare{one.id % 97}", Field.ANALYSIS: draw.choice(WORDS)})
+        for one in made_up(count, seed=count)
+    ]
     build_lexical(tmp_path / "0", documents)
     # One word comes to two thirds of the memes that are added, and is in no other.
     changed = sorted(draw.sample([one.id for one in documents], 90))
     new = [Document(id, {Field.OCR: " ".join([*draw.choices(WORDS, k=5), "newest"][id % 3 == 0 :])}) for id in changed]
     extend_lexical(tmp_path / "0", tmp_path / "1", new[:60], without=np.array(changed))
     extend_lexical(tmp_path / "1", tmp_path / "2", new[50:80], without=np.array(changed[40:]))
+
+    def word() -> str:
+        common = WORDS[int(draw.paretovariate(0.7)) % len(WORDS)]
+        return common if draw.random() < 0.7 else f"rare{draw.randrange(98)}"
+
+    def sequence() -> tuple[str, ...]:
+        return (word(),) if draw.random() < 0.9 else (word(), word())
+
     for step in range(3):
-        index, truth = (
-            LexicalIndex.open(tmp_path / f"{step}"),
-            without_vectors(tmp_path / f"{step}", tmp_path / f"w{step}"),
-        )
-        for _ in range(300):
-            picked = [WORDS[int(draw.paretovariate(0.7)) % len(WORDS)] for _ in range(draw.randint(1, 4))]
-            groups = [[(word,)] if draw.random() < 0.8 else [(word,), (draw.choice(WORDS),)] for word in picked]
+        index = LexicalIndex.open(tmp_path / f"{step}")
+        truth = without_vectors(tmp_path / f"{step}", tmp_path / f"earlier{step}")
+        drawn = [
+            [[sequence() for _ in range(draw.choice([1, 1, 1, 2]))] for _ in range(draw.randint(1, 4))]
+            for _ in range(400)
+        ]
+        unheard = [("unheardof",)]
+        for groups in (*drawn, [[("newest",)]], [unheard], [[*unheard, (WORDS[1],)]], [unheard, [(WORDS[1],)]], []):
             assert index.having_all(groups).tolist() == truth.having_all(groups).tolist(), groups
-        for groups in (
-            [[("newest",)]],
-            [[("unheardof",)]],
-            [[("unheardof",), (WORDS[1],)]],
-            [[(WORDS[1], WORDS[2])]],
-            [],
-        ):
-            assert index.having_all(groups).tolist() == truth.having_all(groups).tolist(), groups
-        used: list[object] = []
-        monkeypatch.setattr(index, "_ids", lambda query, used=used: used.append(query) or np.empty(0, np.int64))
+        asked: list[object] = []
+        monkeypatch.setattr(index, "_ids", lambda query, asked=asked: asked.append(query) or np.empty(0, np.int64))
         index.having_all([[(WORDS[1],), (WORDS[2],)], [(WORDS[3],)]])
-        assert bool(used) == (count < 1000)
+        assert bool(asked) == (count < 1000)
 
 
 def test_an_index_without_files_of_frequent_terms_is_searched(tmp_path: Path) -> None:
