@@ -8,7 +8,7 @@ from functools import reduce
 
 import numpy as np
 
-from search.index.columns import Ids
+from search.index.columns import Ids, are_among, union
 from search.index.conditions import All, Begins, Holds, Where, Written
 from search.index.lexical.analyzer import (
     LETTERWISE_WORD,
@@ -66,8 +66,8 @@ def _holding_all(groups: Sequence[Group], index: WordIndex) -> Ids:
     words = [group for group in groups if group not in codes]
     found = [index.having_all(words)] if words else []
     for code in codes:
-        found.append(np.union1d(index.having_all([code]), index.named(code[0][0]).ids))
-    return reduce(np.intersect1d, found) if found else np.empty(0, np.int64)
+        found.append(union(index.having_all([code]), index.named(code[0][0]).ids))
+    return reduce(lambda one, other: one[are_among(one, other)], found) if found else np.empty(0, np.int64)
 
 
 def _is_code(group: Group) -> bool:

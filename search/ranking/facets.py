@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.columns import TYPES, Ids, MemeColumns
+from search.index.columns import TYPES, Ids, MemeColumns, union
 
 MAX_VALUES = 12  # of a facet: the categories with the most memes, the newest years
 
@@ -66,7 +66,7 @@ def _count_tags(
     for tag, of_tag in tagged.items():
         have = np.intersect1d(ids, np.array(of_tag, np.int64))
         # Of a group of variants that have the tag one is counted.
-        counts[tag] = len(np.unique(columns.variant_of[columns.rows(have)])) if collapse else len(have)
+        counts[tag] = len(union(columns.variant_of[columns.rows(have)])) if collapse else len(have)
     ranked = sorted(((tag, memes) for tag, memes in counts.items() if memes), key=lambda one: (-one[1], one[0]))
     return dict(ranked[:MAX_VALUES])
 
@@ -78,7 +78,7 @@ def _counted(alone: NDArray[np.integer], grouped: NDArray[np.integer], groups: N
     if not len(grouped):
         return found
     size = int(groups.max(initial=0)) + 1
-    pairs = np.unique(grouped.astype(np.int64) * size + groups)
+    pairs = union(grouped.astype(np.int64) * size + groups)
     for key in (pairs // size).tolist():
         found[key] = found.get(key, 0) + 1
     return dict(sorted(found.items()))

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.columns import Ids, MemeColumns
+from search.index.columns import Ids, MemeColumns, union
 from search.meme import Field, Likeness
 from search.ranking.fusion import FusedRanking, Weights
 from search.signals import DESCRIPTOR, IMAGE_IMAGE, LEXICAL_OCR, Signal, semantic
@@ -106,5 +106,5 @@ def with_their_variants(ids: Ids, columns: MemeColumns) -> set[int]:
 
 def with_variants(ids: Ids, columns: MemeColumns) -> Ids:
     """Return rising ids with those of all their variants."""
-    groups = np.unique(columns.variant_of[columns.rows(ids)])
+    groups = union(columns.variant_of[columns.rows(ids)])
     return np.sort(columns.ids[np.isin(columns.variant_of, groups)])

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from search.index.columns import Ids, are_among
+from search.index.columns import Ids, are_among, union
 from search.index.conditions import Where
 from search.index.contract import Ask, Index, LazyDirection, Near, RawScores, Words
 from search.index.lexical.analyzer import is_letterwise
@@ -167,7 +167,7 @@ class CombinedRetriever:
 
     @property
     def known(self) -> Ids:
-        return np.unique(np.concatenate([member.known for member, _ in self.members]))
+        return union(*(member.known for member, _ in self.members))
 
     def score(self, ids: Ids, answers: Sequence[RawScores]) -> ScoreArray:
         own = iter(answers)
@@ -211,7 +211,7 @@ def score_candidates(
     """
     asks = [ask for one in retrievers for ask in one.asks]
     proposed = _proposed(index, retrievers, index.propose(asks, depth, where, pool=pool), where) if depth else []
-    ids = np.unique(np.concatenate([*proposed, np.empty(0, np.int64) if others is None else others]))
+    ids = union(*proposed, no_ids() if others is None else others)
     if excluded is not None:
         ids = ids[ids != excluded]
     answers = iter(index.judge(asks, ids))

@@ -11,7 +11,15 @@ import pytest
 
 from search.errors import IndexUnusable
 from search.index import columns_files
-from search.index.columns import MemeColumns, are_among, make_columns, read_columns, update_columns, write_columns
+from search.index.columns import (
+    MemeColumns,
+    are_among,
+    make_columns,
+    read_columns,
+    union,
+    update_columns,
+    write_columns,
+)
 from search.meme import Field, MediaType, Meme
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -38,6 +46,13 @@ def table() -> MemeColumns:
 def test_the_newest_come_first_and_of_one_second_the_higher_id(table: MemeColumns) -> None:
     assert table.newest.tolist() == [5, 3, 2, 8, 9]
     assert table.newest_of(np.array([9, 2, 3])).tolist() == [3, 2, 9]
+
+
+def test_a_union_has_each_number_once_in_rising_order() -> None:
+    draw = np.random.default_rng(0)
+    for sizes in ((0,), (0, 0), (1,), (5, 0, 3), (40, 60), (300, 2, 700)):
+        parts = [draw.integers(-50, 400, size) for size in sizes]
+        assert union(*parts).tolist() == sorted({one for part in parts for one in part.tolist()})
 
 
 @pytest.mark.parametrize("apart", [1, 10_000])
