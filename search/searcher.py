@@ -24,7 +24,7 @@ from search.encoders.registry import (
 from search.errors import MemeticaError, ModelUnavailable, WrongUse
 from search.images.loading import load_image
 from search.index.contract import Index
-from search.index.live import LiveIndex
+from search.index.live import LiveIndex, or_from_files
 from search.index.status import (
     IndexStatus,
     eyes_sentence,
@@ -177,7 +177,7 @@ class Searcher:
         index.check_unchanged()
         manifest = index.manifest
         return IndexStatus(
-            generation=index.name,
+            generation=manifest.generation,
             built_at=manifest.built_at,
             revision=manifest.revision,
             fresh=self._catalogue.is_indexed(manifest.revision),
@@ -220,6 +220,7 @@ class Searcher:
         self._image_encoder_error = ""
         return encoder
 
+    @or_from_files
     def search(
         self,
         query: str = "",
@@ -265,6 +266,7 @@ class Searcher:
             page=page,
         )
 
+    @or_from_files
     def similar(
         self, meme: Meme | Hit | int | str | Path, *, by: Likeness = Likeness.ALL, k: int = 12, offset: int = 0
     ) -> Answer:
@@ -292,6 +294,7 @@ class Searcher:
             page=PageRequest(k, offset, Sort.RELEVANCE, False, started, self._workspace.thumbnails),
         )
 
+    @or_from_files
     def relatives(self, meme: Meme | Hit | int | str | Path, *, k: int = 8) -> dict[Likeness, tuple[Hit, ...]]:
         """Return up to k memes that are like `meme` by each likeness that finds any, as its page shows them.
 
@@ -320,6 +323,7 @@ class Searcher:
                 )
         return answers
 
+    @or_from_files
     def scores(self, query: str) -> Scores:
         """Return the score of every candidate of a query by every signal, including signals without a weight.
 

@@ -68,6 +68,16 @@ class Manifest:
     changed: int = 0
     files: Checksums = field(default_factory=dict)  # of every file of the generation except the manifest
     format: int = FORMAT
+    sha256: str = field(default="", compare=False)  # of the file it was read from; not written in it
+
+    @property
+    def name(self) -> str:
+        """The generation's name, and the beginning of its checksum: numbers begin anew in an index that was removed."""
+        return _full_name(self.generation, self.sha256)
+
+
+def _full_name(generation: str, manifest_hash: str) -> str:
+    return f"{generation}-{manifest_hash[:12]}" if manifest_hash else generation
 
 
 @contextmanager
@@ -161,6 +171,12 @@ def live_generation(index: Path) -> str | None:
     return _current(index)[0] or None
 
 
+def live_name(index: Path) -> str | None:
+    """Return the `name` of the live generation's manifest, which no other generation has; None when there is none."""
+    generation, manifest_hash = _current(index)
+    return _full_name(generation, manifest_hash) if generation else None
+
+
 def _current(index: Path) -> tuple[str, str]:
     """Return the live generation's name and the SHA-256 of its manifest; both are empty when there is none."""
     try:
@@ -180,7 +196,7 @@ def write_manifest(folder: Path, manifest: Manifest, *, source: tuple[Path, Mani
     known = {} if source is None else source[1].files
     files = file_checksums(folder, known=known, known_in=None if source is None else source[0])
     written = asdict(replace(manifest, files=files, format=FORMAT)) | {"built_at": manifest.built_at.isoformat()}
-    del written["generation"]
+    del written["generation"], written["sha256"]
     (folder / MANIFEST).write_text(json.dumps(written, indent=1), "utf-8")
 
 
@@ -196,7 +212,7 @@ def read_manifest(folder: Path, *, sha256: str = "") -> Manifest:
         if found not in READABLE_FORMATS:
             raise IndexUnusable(f"The index has the format {found}; this Memetica reads {FORMAT}.", hint=_HINT)
         built_at = datetime.fromisoformat(written["built_at"]).astimezone(UTC)
-        manifest = Manifest(**(written | {"built_at": built_at, "generation": folder.name}))
+        manifest = Manifest(**(written | {"built_at": built_at, "generation": folder.name, "sha256": sha256}))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IndexUnusable(f"The index in {folder} is damaged: {error}.", hint=_HINT) from error
     if sha256 and hashlib.sha256(body).hexdigest() != sha256:

@@ -18,7 +18,7 @@ from search.index.checksums import FileWatch
 from search.index.columns import Ids, MemeColumns
 from search.index.conditions import Begins, Holds, InText, Says, Where, select_ids
 from search.index.contract import Ask, IndexStore, Making, Near, RawScores, Within, Words, resolved
-from search.index.generations import TEXT_FIELDS, Manifest, live_generation, read_live
+from search.index.generations import TEXT_FIELDS, Manifest, live_name, read_live
 from search.index.lexical.index import LexicalIndex
 from search.index.lexical.schema import ALL_TEXT
 from search.index.parts import (
@@ -70,12 +70,12 @@ class LocalIndex:
         (9, 9, 704)
         """
         for _ in range(ATTEMPTS - 1):
-            name = live_generation(index)
+            name = live_name(index)
             try:
                 return _opened(*read_live(index))
             except IndexUnusable:
                 # Two builds may have ended since the name was read and removed the folder: then there is a new name.
-                if live_generation(index) == name:
+                if live_name(index) == name:
                     raise
         return _opened(*read_live(index))
 
@@ -87,8 +87,8 @@ class LocalIndex:
 
     @property
     def name(self) -> str:
-        """The generation's name."""
-        return self.manifest.generation
+        """The generation's name, and the beginning of its checksum."""
+        return self.manifest.name
 
     def frequencies(self, terms: Sequence[str]) -> Mapping[str, int]:
         """Return in how many memes each of some terms is."""
@@ -216,7 +216,7 @@ class LocalStore(IndexStore):
 
     def live(self) -> str | None:
         """Return the name of the live generation; None when there is none."""
-        return live_generation(self.folder)
+        return live_name(self.folder)
 
     def open(self) -> LocalIndex:
         """Return the live generation, opened and verified; raise IndexUnusable when it is missing or damaged."""

@@ -285,6 +285,32 @@ def test_a_damaged_new_generation_does_not_stop_the_old_one(fresh: Searcher, wor
     assert "memetica index" in fresh.status().missing[0]
 
 
+def test_an_index_that_was_removed_and_built_again_under_the_same_number_is_switched_to(
+    fresh: Searcher, workspace: Workspace
+) -> None:
+    index, before = workspace.index, live_folder(workspace.index).name
+    shutil.rmtree(index)
+    assert paths(fresh.search("this is fine"))[0] == "Dogs/fine.png"
+    workspace.catalogue.memes.mark_vanished([workspace.catalogue.memes.at("Dogs/fine.png").id])
+    build_index(workspace, text_encoder=HashingTextEncoder.name)
+    assert live_folder(index).name == before
+    assert fresh.reload_if_changed() and len(fresh.index.columns) == len(TINY) - 1
+    assert not fresh.reload_if_changed()
+
+
+def test_an_index_that_is_copied_back_slowly_is_switched_to_once_it_is_whole(
+    fresh: Searcher, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.index.live.AGAIN_SECONDS", 0.0)
+    build_index(workspace, text_encoder=HashingTextEncoder.name, force=True)
+    file = live_folder(workspace.index) / "memes.npz"
+    file.rename(tmp_path / "later")
+    assert not fresh.reload_if_changed() and "memetica index" in fresh.status().missing[0]
+    (tmp_path / "later").rename(file)
+    assert fresh.reload_if_changed() and fresh.index.manifest.generation == file.parent.name
+    assert not any("cannot be used" in sentence for sentence in fresh.status().missing)
+
+
 def test_no_index_and_another_encoder_say_what_mends_it(workspace: Workspace) -> None:
     class Other(HashingTextEncoder):
         name = "other"

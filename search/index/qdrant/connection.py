@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from search.errors import IndexUnusable, WrongUse
@@ -106,15 +107,20 @@ class Connection:
                 if error.status_code not in _BUSY:
                     raise self._refused(error) from error
                 reason: Exception = error
-            except (ResponseHandlingException, ApiException, OSError) as error:
+            except (ResponseHandlingException, ApiException, QdrantException, OSError) as error:
+                # A QdrantException is a busy server, too, which says when to ask again.
                 if _UNTRUSTED in str(error):
                     raise IndexUnusable(
                         f"The certificate of {self.place} is signed by nobody whom this system knows.",
                         hint="Set `qdrant_certificate` to the file of its authority.",
                     ) from error
+                reason = getattr(error, "source", error)
+            except (ValueError, AssertionError) as error:  # no JSON, or without a result
                 reason = error
             if attempt < ATTEMPTS - 1:
                 time.sleep(FIRST_PAUSE * 2**attempt)
+        if isinstance(reason, ValueError | AssertionError):
+            raise EngineAway(f"{self.place} answers, but not as a Qdrant server does.", hint=_AWAY) from reason
         raise EngineAway(f"{self.place} does not answer: {_first_line(reason)}.", hint=_AWAY) from reason
 
     def _refused(self, error: UnexpectedResponse) -> IndexUnusable:

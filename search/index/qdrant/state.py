@@ -109,7 +109,7 @@ def write_base(connection: Connection, collection: str, state: StoredState) -> N
             {
                 "format": FORMAT,
                 "memetica": __version__,
-                "manifest": asdict(state.manifest) | {"built_at": state.manifest.built_at.isoformat()},
+                "manifest": _manifest_row(state.manifest),
                 "mean_lengths": dict(state.mean_lengths),
             }
         ),
@@ -193,6 +193,12 @@ def _read_base(collection: str, files: Mapping[str, bytes], about: Mapping[str, 
         samples,
         about["mean_lengths"],
     )
+
+
+def _manifest_row(manifest: Manifest) -> dict[str, Any]:
+    row = asdict(manifest) | {"built_at": manifest.built_at.isoformat()}
+    del row["sha256"]  # of a file
+    return row
 
 
 def _exists(connection: Connection, collection: str) -> bool:

@@ -7,12 +7,13 @@ vectors (`search.index.qdrant.state`).
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from qdrant_client import models
 from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
-from search.index.columns import make_columns
+from search.index.columns import are_among, make_columns
 from search.index.contents import Contents
 from search.index.contract import IndexStore, Making, Near
 from search.index.generations import TEXT_FIELDS, Manifest
@@ -36,14 +37,16 @@ from search.index.representatives import Bits, Look, group_added, group_all, mid
 from search.index.vectors.owners import Ids, OwnedRows
 from search.index.vectors.whitening import Whitening, fit_whitening
 from search.index.writer import PARTS, rows_to_whiten
-from search.meme import Field, Meme
+from search.meme import Field
 
 AT_ONCE = 128  # memes of one request
 LOOKED_AT = 256  # nearest pictures of a new one, whose representatives it may be a variant of
 SAMPLED = 2_000  # pictures that every reader keeps: a text's products with them tell what is high
+_TEXTS = frozenset(field.value for field in TEXT_FIELDS)
 KEPT_HOURS = 24  # after which a collection that was never finished is removed
 
 Rows = Mapping[str, NDArray[np.floating]]
+Item = TypeVar("Item")
 
 
 class QdrantStore(IndexStore):
@@ -93,7 +96,12 @@ class QdrantStore(IndexStore):
             dimensions[making.image_encoder] = catalogue.embeddings.dimensions(making.image_encoder)
         dimensions = {encoder: size for encoder, size in dimensions.items() if size}
         sizes = _sizes(dimensions, text=making.text_encoder, image=making.image_encoder)
-        ask(client.create_collection, name, **collection_settings(sizes, self._shards, self._replicas))
+        try:
+            ask(client.create_collection, name, **collection_settings(sizes, self._shards, self._replicas))
+        except IndexUnusable:
+            # No other has this name: where it is there, the answer to the first attempt was lost.
+            if not ask(client.collection_exists, name):
+                raise
         for key, schema in {**KEYWORDS, **NUMBERS}.items():
             ask(client.create_payload_index, name, key, schema)
         for field in ROWS_INDEXED:
@@ -114,7 +122,7 @@ class QdrantStore(IndexStore):
         on_part()
         making_of = _Making(making, dimensions, whitening, mean_lengths)
         rows: dict[str, int] = {}
-        for memes in _batches(contents.memes):
+        for memes in batched(contents.memes, AT_ONCE):
             some = Contents(catalogue, making.least_weight, ids=[meme.id for meme in memes])
             points = list(making_of.points(some, representatives, rows, has))
             ask(client.upsert, name, points, wait=True)
@@ -167,16 +175,17 @@ class QdrantStore(IndexStore):
                 fields={field: np.array(sorted(has.get(field, ())), np.int64) for field in {*state.columns.has, *has}},
                 representatives=representatives,
             )
-        there = [id for id in ids if np.isin(id, state.columns.ids)]
-        before = ask(client.retrieve, state.collection, there, with_payload=True) if there else []
-        for point in before:
-            if point.payload["spelled"]:  # a meme without texts is not counted
-                counts.add(WordCounts.of_terms(terms_of_payload(point.payload)), times=-1)
-        change = Change(added, np.array(sorted(ids), np.int64), counts, rows)
+        changed = np.array(sorted(ids), np.int64)
+        there = changed[are_among(changed, state.columns.ids)].tolist()
+        for some in batched(there, AT_ONCE):
+            for point in ask(client.retrieve, state.collection, some, with_payload=True):
+                if _TEXTS.intersection(point.payload["has"]):  # a meme without texts is not counted
+                    counts.add(WordCounts.of_terms(terms_of_payload(point.payload)), times=-1)
+        change = Change(added, changed, counts, rows)
         gone = sorted(set(there) - set(added.ids.tolist()))
         # A reader leaves out points that its columns do not have: new points come before the change, others go after.
-        if points:
-            ask(client.upsert, state.collection, points, wait=True)
+        for batch in batched(points, AT_ONCE):
+            ask(client.upsert, state.collection, batch, wait=True)
         change.write(self._connection, state.collection)
         if gone:
             ask(client.delete, state.collection, models.PointIdsList(points=list[Any](gone)), wait=True)
@@ -217,11 +226,13 @@ class QdrantStore(IndexStore):
 
     def _remove_old(self, kept: Collection[str]) -> None:
         """Remove the collections of the library but the live one and the one before, and those in the making."""
-        client, prefix = self._connection.client, f"{self._connection.alias}--"
+        client = self._connection.client
+        ours = re.compile(rf"{re.escape(self._connection.alias)}--(\d{{14}})-[0-9a-f]{{6}}")
         for one in self._connection.ask(client.get_collections).collections:
-            if not one.name.startswith(prefix) or one.name in kept:
+            found = ours.fullmatch(one.name)  # not that of a library whose alias begins as this one
+            if found is None or one.name in kept:
                 continue
-            began = datetime.strptime(one.name.removeprefix(prefix)[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            began = datetime.strptime(found[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
             old = (datetime.now(UTC) - began).total_seconds() > 3600 * KEPT_HOURS
             if old or state_name(self._connection, one.name) is not None:
                 self._connection.ask(client.delete_collection, one.name)
@@ -339,6 +350,11 @@ def _rows_of(owned: OwnedRows, id: int) -> NDArray[np.floating]:
     return found
 
 
-def _batches(memes: list[Meme]) -> Iterator[list[Meme]]:
-    for at in range(0, len(memes), AT_ONCE):
-        yield memes[at : at + AT_ONCE]
+def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """Yield the items in runs of a size; the last may be shorter.
+
+    >>> [*batched([1, 2, 3], 2)]
+    [[1, 2], [3]]
+    """
+    for at in range(0, len(items), size):
+        yield items[at : at + size]

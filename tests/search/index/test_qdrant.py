@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import socket
+import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
 from search.errors import IndexUnusable, WrongUse
+from search.index.local import LocalStore
 from search.index.stores import open_index, open_store
+from search.ranking.remembered import RememberedAnswers
 from search.searcher import Searcher
 from search.settings import load_settings
 from search.workspace import Workspace
 from tests.search.index.index_contract import MAKING
 from tests.support.fakes import HashingTextEncoder
+from tests.support.waiting import PATIENCE, until
 
 pytest.importorskip("qdrant_client", reason="the extra qdrant is not installed")
 
@@ -24,10 +31,12 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 
 from search.index.qdrant import connection as qdrant_connection
 from search.index.qdrant import state as qdrant_state
-from search.index.qdrant.connection import ATTEMPTS, Connection, EngineAway, QdrantAddress
+from search.index.qdrant import store as qdrant_store
+from search.index.qdrant.connection import ATTEMPTS, Connection, EngineAway, QdrantAddress, connect
 from search.index.qdrant.index import QdrantIndex
 from search.index.qdrant.points import stored_length
 from search.index.qdrant.store import QdrantStore
+from search.index.qdrant.words import QdrantWords
 
 
 @pytest.fixture
@@ -124,23 +133,207 @@ def test_without_files_a_server_that_is_away_is_an_error(workspace: Workspace, a
         open_store(settings).build(workspace.catalogue, MAKING)
 
 
-def test_search_goes_to_the_files_when_the_server_stops_and_back_when_it_returns(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def searching(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Searcher, QdrantStore]]:
+    """A searcher over an index that an engine keeps, and its store; an engine that is away is asked again at once."""
     warnings.filterwarnings("ignore", message="Payload indexes have no effect")
     store = QdrantStore(Connection(QdrantClient(":memory:"), "memes"))
     store.build(workspace.catalogue, MAKING)
-    monkeypatch.setattr("search.index.live.AWAY_SECONDS", 0.0)
+    monkeypatch.setattr("search.index.live.AGAIN_SECONDS", 0.0)
     with Searcher(workspace, index=store.open(), text_encoder=HashingTextEncoder()) as searcher:
         searcher._live._store = store
         assert isinstance(searcher.index, QdrantIndex) and not searcher.reload_if_changed()
+        yield searcher, store
+
+
+def is_away(*_: object, **__: object) -> None:
+    raise EngineAway("Qdrant does not answer.")
+
+
+def returned(searcher: Searcher) -> bool:
+    """Search, and return whether the engine answers."""
+    assert searcher.search("dog in a burning room")[0].path == "Dogs/fine.png"
+    return isinstance(searcher.index, QdrantIndex)
+
+
+def test_search_goes_to_the_files_when_the_server_stops_and_back_when_it_returns(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with searching(workspace, monkeypatch) as (searcher, store):
         with monkeypatch.context() as stopped:
-            stopped.setattr(store, "live", lambda: (_ for _ in ()).throw(EngineAway("Qdrant does not answer.")))
+            stopped.setattr(store, "live", is_away)
+            stopped.setattr(store, "open", is_away)
             assert searcher.search("dog in a burning room")[0].path == "Dogs/fine.png"
             assert not isinstance(searcher.index, QdrantIndex)
-        assert searcher.search("dog in a burning room")[0].path == "Dogs/fine.png"
-        assert isinstance(searcher.index, QdrantIndex)
+            assert any("does not answer" in one for one in searcher.status().missing)
+        until(lambda: returned(searcher))
         assert not any("does not answer" in one for one in searcher.status().missing)
+
+
+@pytest.mark.parametrize("away", ["propose", "judge", "_find", "rows_of"])
+def test_a_server_that_stops_in_the_middle_of_a_search_makes_no_search_fail(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, away: str
+) -> None:
+    with searching(workspace, monkeypatch) as (searcher, store):
+        expected = [hit.path for hit in searcher.search('"this is fine" or dog')], len(searcher.similar(4))
+        with monkeypatch.context() as stopped:
+            stopped.setattr(store, "open", is_away)
+            stopped.setattr(QdrantWords if away == "_find" else QdrantIndex, away, is_away)
+            searcher._remembered = RememberedAnswers()
+            searcher._live._use(QdrantIndex(store._connection, searcher.index._state))  # remembers nothing
+            assert (
+                [hit.path for hit in searcher.search('"this is fine" or dog')],
+                len(searcher.similar(4)),
+            ) == expected
+            assert not isinstance(searcher.index, QdrantIndex)
+        until(lambda: returned(searcher))
+
+
+def test_a_collection_that_is_gone_sends_searches_to_the_files(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with searching(workspace, monkeypatch) as (searcher, store):
+        store._connection.client.delete_collection(store.open().manifest.generation)
+        assert searcher.search("dog in a burning room")[0].path == "Dogs/fine.png"
+        assert not isinstance(searcher.index, QdrantIndex)
+
+
+def test_while_the_server_is_away_changes_of_the_files_are_seen_and_nobody_waits_for_it(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with searching(workspace, monkeypatch) as (searcher, store):
+        asked, ends = threading.Event(), threading.Event()
+
+        def hangs() -> None:
+            asked.set()
+            ends.wait(PATIENCE)
+            is_away()
+
+        with monkeypatch.context() as stopped:
+            stopped.setattr(store, "live", is_away)
+            stopped.setattr(store, "open", hangs)
+            for _ in range(2):
+                assert searcher.search("dog in a burning room")[0].path == "Dogs/fine.png"
+            assert asked.wait(PATIENCE)
+            LocalStore(workspace.index).drop(workspace.catalogue, [4])
+            assert "Dogs/fine.png" not in [hit.path for hit in searcher.search("dog in a burning room")]
+            assert not ends.is_set()
+            ends.set()
+            searcher._live._asking.join(PATIENCE)
+        until(lambda: isinstance(searcher.index, QdrantIndex) or searcher.reload_if_changed())
+
+
+def test_a_collection_that_could_not_be_opened_once_is_opened_later(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with searching(workspace, monkeypatch) as (searcher, store):
+        store.drop(workspace.catalogue, [4])
+        with monkeypatch.context() as stopped:
+            stopped.setattr(store, "open", is_away)
+            assert not searcher.reload_if_changed() and len(searcher.index.columns) == 9
+            assert "does not answer" in searcher._live.refusal
+        assert searcher.reload_if_changed() and len(searcher.index.columns) == 8 and not searcher._live.refusal
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "said"),
+    [
+        (200, {}, b"<html>Please log in</html>", "not as a Qdrant server does"),
+        (200, {}, b"", "not as a Qdrant server does"),
+        (200, {}, b"\xff\xfe\x00", "not as a Qdrant server does"),
+        (200, {}, b"[]", "not as a Qdrant server does"),
+        (200, {}, b'{"result": null, "status": "ok", "time": 0}', "not as a Qdrant server does"),
+        (200, {"Content-Encoding": "gzip"}, b"no gzip", "does not answer"),
+        (429, {"Retry-After": "1"}, b"{}", "does not answer"),
+        (429, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b"{}", "does not answer"),
+        (302, {"Location": "http://127.0.0.1:1/"}, b"", "answered 302"),
+        (500, {}, b'{"status": {"error": "no space left"}}', "no space left"),
+        (404, {}, b"nothing here", "answered 404"),
+    ],
+)
+def test_what_no_qdrant_would_answer_is_an_error_in_words(
+    status: int, headers: dict[str, str], body: bytes, said: str
+) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = _answer
+
+        def log_message(self, *arguments: object) -> None:
+            """Write no line for each request."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        store = QdrantStore(Connection(connect(f"http://127.0.0.1:{server.server_port}"), "memes", place="Qdrant here"))
+        for ask in (store.live, store.open):
+            with pytest.raises(IndexUnusable, match=said) as found:
+                ask()
+            assert "Qdrant here" in found.value.message and "index_engine" in found.value.hint
+        server.shutdown()
+        thread.join()
+
+
+def test_collections_of_others_are_left_alone(workspace: Workspace) -> None:
+    warnings.filterwarnings("ignore", message="Payload indexes have no effect")
+    client = QdrantClient(":memory:")
+    others = (
+        "memes--archive",
+        "memes--old--20200101000000-abcdef",
+        "memes--20200101000000",
+        "xmemes--20200101000000-abcdef",
+    )
+    for name in (*others, "memes--20200101000000-abcdef"):
+        client.create_collection(name, {})
+    store = QdrantStore(Connection(client, "memes"))
+    store.build(workspace.catalogue, MAKING)
+    left = {one.name for one in client.get_collections().collections}
+    assert left == {*others, store.open().manifest.generation}
+
+
+def test_a_collection_whose_making_was_answered_too_late_is_filled(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings.filterwarnings("ignore", message="Payload indexes have no effect")
+    client = QdrantClient(":memory:")
+    create, made = client.create_collection, []
+
+    def slow(name: str, *settings: Any, **more: Any) -> None:
+        if made:
+            raise UnexpectedResponse(409, "Conflict", b"already exists", None)  # type: ignore[arg-type]
+        made.append(create(name, *settings, **more))
+        raise ResponseHandlingException(TimeoutError("timed out"))
+
+    monkeypatch.setattr(client, "create_collection", slow)
+    store = QdrantStore(Connection(client, "memes"))
+    store.build(workspace.catalogue, MAKING)
+    assert len(store.open().columns) == 9
+
+
+def test_many_changed_memes_are_sent_in_several_requests(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings.filterwarnings("ignore", message="Payload indexes have no effect")
+    monkeypatch.setattr(qdrant_store, "AT_ONCE", 2)
+    client = QdrantClient(":memory:")
+    store = QdrantStore(Connection(client, "memes"))
+    store.build(workspace.catalogue, MAKING)
+    before = store.open()
+    sent: list[int] = []
+    upsert, retrieve = client.upsert, client.retrieve
+    monkeypatch.setattr(
+        client, "upsert", lambda name, points, **more: (sent.append(len(points)), upsert(name, points, **more))[1]
+    )
+    monkeypatch.setattr(
+        client, "retrieve", lambda name, ids, **more: (sent.append(len(ids)), retrieve(name, ids, **more))[1]
+    )
+    store.put(workspace.catalogue, range(1, 10), least_weight=MAKING.least_weight)
+    after = store.open()
+    assert max(sent) == 2 and after.columns.ids.tolist() == list(range(1, 10))
+    assert after.lexical.counts == before.lexical.counts
 
 
 @pytest.mark.parametrize(
