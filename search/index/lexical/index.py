@@ -18,11 +18,7 @@ from numpy.typing import NDArray
 
 from search.errors import IndexUnusable
 from search.index.conditions import Alternatives
-from search.index.lexical.analyzer import (
-    MAX_TERMS,
-    READABLE_ANALYZERS,
-    term_of,
-)
+from search.index.lexical.analyzer import MAX_TERMS, READABLE_ANALYZERS, term_of
 from search.index.lexical.bm25 import Bm25, read_model
 from search.index.lexical.file_names import (
     MAX_NAME_BYTES,
@@ -334,7 +330,9 @@ class LexicalIndex(WordIndex):
     def _is_frequent(self, group: Sequence[Sequence[str]]) -> bool:
         """Return whether a group is of frequent terms alone, so that the term vectors know who has one of them."""
         vectors = self._vectors
-        return vectors is not None and all(len(one) == 1 and vectors.is_frequent(one[0]) for one in group)
+        return (
+            vectors is not None and bool(group) and all(len(one) == 1 and vectors.is_frequent(one[0]) for one in group)
+        )
 
     def _set(self, query: tantivy.Query) -> Ids:
         """Return the rising ids of all memes that a query finds."""

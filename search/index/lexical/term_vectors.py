@@ -163,16 +163,17 @@ class VectorFiles:
         rest = rest[kept] >> HIGH_BITS
         return memes[kept], at[kept], rest & (1 << FIELD_BITS) - 1, rest >> FIELD_BITS
 
-    def has_frequent(self, hashed: int) -> bool:
-        """Return whether a term is a frequent one, by its hash."""
-        at = int(np.searchsorted(self.frequent, hashed))
-        return at < len(self.frequent) and int(self.frequent[at]) == hashed
+    @cached_property
+    def frequent_rows(self) -> Mapping[int, int]:
+        """The row of `holders` of each frequent term, by its hash."""
+        return {hashed: row for row, hashed in enumerate(self.frequent.tolist())}
 
     def bits_of(self, groups: Sequence[Sequence[int]]) -> NDArray[np.uint8]:
         """Return a bit for each meme ([n / 8 rounded up]): whether it has a frequent term of each group, by hashes."""
         bits = np.full(self.holders.shape[1], 255, np.uint8)
         for group in groups:
-            bits &= np.bitwise_or.reduce(self.holders[np.searchsorted(self.frequent, group)], axis=0)
+            rows = [self.holders[self.frequent_rows[hashed]] for hashed in group]
+            bits &= rows[0] if len(rows) == 1 else np.bitwise_or.reduce(rows)
         return bits
 
 
@@ -211,7 +212,7 @@ class TermVectors:
 
     def is_frequent(self, term: str) -> bool:
         """Return whether so many memes have a term that their bits say which."""
-        return all(one.has_frequent(hash_of(term)) for one in self._sets)
+        return all(hash_of(term) in one.frequent_rows for one in self._sets)
 
     def having_all(self, groups: Sequence[Sequence[str]], *, among: Ids | None = None) -> Ids:
         """Return the rising ids of the memes, all or those `among`, with a term of each group; all are frequent ones.
@@ -257,7 +258,7 @@ def _frequent_in(folder: Path) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Return the frequent terms in a folder of files and their memes; none in one of an earlier format."""
     if not any((folder / file).exists() for file in (FREQUENT_FILE, HOLDERS_FILE)):
         return np.empty(0, np.int64), np.empty((0, 0), np.uint8)
-    return np.load(folder / FREQUENT_FILE), np.load(folder / HOLDERS_FILE, mmap_mode="r")
+    return np.load(folder / FREQUENT_FILE), np.load(folder / HOLDERS_FILE, mmap_mode="r").view(np.ndarray)
 
 
 def _mapped(file: Path, kind: np.dtype) -> NDArray:

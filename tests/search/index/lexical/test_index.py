@@ -256,7 +256,15 @@ def test_the_memes_of_frequent_terms_are_tantivys(tmp_path: Path, count: int, mo
             for _ in range(400)
         ]
         unheard = [("unheardof",)]
-        for groups in (*drawn, [[("newest",)]], [unheard], [[*unheard, (WORDS[1],)]], [unheard, [(WORDS[1],)]], []):
+        for groups in (
+            *drawn,
+            [[("newest",)]],
+            [unheard],
+            [[*unheard, (WORDS[1],)]],
+            [unheard, [(WORDS[1],)]],
+            [[]],
+            [],
+        ):
             assert index.having_all(groups).tolist() == truth.having_all(groups).tolist(), groups
         asked: list[object] = []
         monkeypatch.setattr(index, "_ids", lambda query, asked=asked: asked.append(query) or np.empty(0, np.int64))
