@@ -8,6 +8,7 @@ that was extended has a second, small set of them for the memes that were added,
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,14 +71,7 @@ class TermCounts:
 
     def of(self, field: Field | str, terms: Sequence[str], ids: Ids) -> NDArray[np.float32]:
         """Return how often each of some terms is in each of some memes ([t, n]) in a field, or in all text."""
-        found = self._by_field.get(field)
-        if found is None:
-            found = self._by_field[field] = np.zeros((len(self.rows), len(self.ids)), np.float32)
-            if field == ALL_TEXT:
-                np.add.at(found, (self.terms, self.memes), self.counts)
-            else:
-                own = self.fields == FIELDS.index(Field(field))
-                np.add.at(found, (self.terms[own], self.memes[own]), self.counts[own])
+        found = self._in_all_text if field == ALL_TEXT else self._by_field[FIELDS.index(Field(field))]
         rows = np.array([self.rows[term] for term in terms], np.int64)
         return found[rows[:, None], self.ids.searchsorted(ids)]
 
@@ -86,8 +80,16 @@ class TermCounts:
         return self.lengths[self.ids.searchsorted(ids), LENGTH_FIELDS.index(field)]
 
     @cached_property
-    def _by_field(self) -> dict[Field | str, NDArray[np.float32]]:
-        return {}
+    def _by_field(self) -> NDArray[np.float32]:
+        """How often each term is in each meme, by field: [fields, terms, memes]."""
+        shape = len(FIELDS), len(self.rows), len(self.ids)
+        places = (self.fields * shape[1] + self.terms) * shape[2] + self.memes
+        counts = np.bincount(places, self.counts, minlength=math.prod(shape))
+        return counts.astype(np.float32).reshape(shape)
+
+    @cached_property
+    def _in_all_text(self) -> NDArray[np.float32]:
+        return self._by_field.sum(axis=0)
 
 
 @dataclass(frozen=True)
