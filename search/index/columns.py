@@ -270,6 +270,17 @@ def update_columns(columns: MemeColumns, added: MemeColumns, *, without: Ids) ->
     )
 
 
+def columns_without(columns: MemeColumns, gone: Ids) -> MemeColumns:
+    """Return the columns without some memes ([n] rising), whose variants another meme represents then.
+
+    >>> columns_without(searcher.index.columns, np.array([4])).ids.tolist()
+    [1, 2, 3, 5, 6, 7, 8, 9]
+    """
+    if not are_among(gone, columns.ids).any():
+        return columns
+    return update_columns(columns, columns.only(gone[:0]), without=gone)
+
+
 def _pieces(count: int, gone: Rows, at: Rows) -> Iterator[tuple[bool, slice]]:
     """Yield what columns of `count` rows without those `gone` and with others before the rows `at` consist of.
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from search.catalogue import Catalogue
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
-from search.index.columns import MemeColumns, are_among, make_columns
+from search.index.columns import MemeColumns, are_among, columns_without, make_columns
 from search.index.contents import Contents
 from search.index.generations import (
     DENSE,
@@ -204,7 +204,7 @@ def _write(target: Target, contents: Contents, encoders: Encoders, on_part: Call
     if target.source is None:
         representatives = group_all(bits, looks)
     else:
-        representatives = _group_new(target.source, contents.catalogue, bits, looks)
+        representatives = _group_new(target.source, contents, target.without, bits, looks)
     COLUMNS_PART.write(target, make_columns(contents.memes, fields=owners, representatives=representatives))
     columns = COLUMNS_PART.open(target.folder)
     rows |= {f"{LEXICAL}.{field}": int(np.count_nonzero(columns.has[field])) for field in TEXT_FIELDS}
@@ -218,9 +218,10 @@ def rows_to_whiten(contents: Contents, encoder: str) -> Iterator[NDArray[np.floa
         yield contents.text_embeddings(encoder, field, share=share).rows
 
 
-def _group_new(source: Path, catalogue: Catalogue, bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
+def _group_new(source: Path, contents: Contents, changed: Ids, bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
     """Return the representative of each new meme that is a variant of one of another generation, or of a new one."""
-    known, columns = LOOKS_PART.open(source), COLUMNS_PART.open(source)
+    known, there = LOOKS_PART.open(source), np.array([meme.id for meme in contents.memes], np.int64)
+    columns = columns_without(COLUMNS_PART.open(source), changed[~are_among(changed, there)])
     fingerprints = FINGERPRINTS_PART.open(source)
     alone = columns.representatives(without=np.union1d(bits.owners, looks.owners))
 
@@ -232,4 +233,4 @@ def _group_new(source: Path, catalogue: Catalogue, bits: OwnedRows, looks: Owned
         rows = {id: found for id in near.tolist() if len(found := known.rows_of(id))}
         return np.array(list(rows), np.int64), middle_frames(list(rows.values()))
 
-    return group_added(catalogue, bits, looks, likely=likely)
+    return group_added(contents.catalogue, bits, looks, likely=likely)

@@ -22,7 +22,7 @@ from qdrant_client import models
 from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
-from search.index.columns import are_among, make_columns
+from search.index.columns import are_among, columns_without, make_columns
 from search.index.contents import Contents
 from search.index.contract import IndexStore, Making, Near
 from search.index.generations import TEXT_FIELDS, Manifest
@@ -162,20 +162,20 @@ class QdrantStore(IndexStore):
     def _change(self, catalogue: Catalogue, contents: Contents, ids: Collection[int]) -> Manifest:
         client, ask = self._connection.client, self._connection.ask
         state = read_state(self._connection, self._connection.alias)
+        changed = np.array(sorted(ids), np.int64)
         with catalogue.snapshot():
             making = Making(state.manifest.text_encoder, state.manifest.image_encoder)
             making_of = _Making(making, state.manifest.encoders, state.whitening, state.mean_lengths)
             counts, _ = _counted(contents)
             rows: dict[str, int] = {}
             has: dict[Field, set[int]] = {}
-            representatives = self._group_new(state, contents)
+            representatives = self._group_new(state, contents, changed)
             points = list(making_of.points(contents, representatives, rows, has))
             added = make_columns(
                 contents.memes,
                 fields={field: np.array(sorted(has.get(field, ())), np.int64) for field in {*state.columns.has, *has}},
                 representatives=representatives,
             )
-        changed = np.array(sorted(ids), np.int64)
         there = changed[are_among(changed, state.columns.ids)].tolist()
         for some in batched(there, AT_ONCE):
             for point in ask(client.retrieve, state.collection, some, with_payload=True):
@@ -191,15 +191,17 @@ class QdrantStore(IndexStore):
             ask(client.delete, state.collection, models.PointIdsList(points=list[Any](gone)), wait=True)
         return read_state(self._connection, self._connection.alias).manifest
 
-    def _group_new(self, state: StoredState, contents: Contents) -> dict[int, int]:
+    def _group_new(self, state: StoredState, contents: Contents, changed: Ids) -> dict[int, int]:
         """Return the representative of each new meme that is a variant of one of the collection, or of a new one."""
         catalogue, index = contents.catalogue, QdrantIndex(self._connection, state)
         bits, looks = _frames(contents)
-        alone = state.columns.representatives(without=np.union1d(bits.owners, looks.owners))
+        there = np.array([meme.id for meme in contents.memes], np.int64)
+        columns = columns_without(state.columns, changed[~are_among(changed, there)])
+        alone = columns.representatives(without=np.union1d(bits.owners, looks.owners))
 
         def likely(look: Look, _: Bits) -> tuple[Ids, NDArray[np.floating]]:
             [near] = index.propose([Near(Field.LOOK, look)], LOOKED_AT)
-            found = np.intersect1d(state.columns.variant_of[state.columns.rows(near)], alone)
+            found = np.intersect1d(columns.variant_of[columns.positions(near)], alone)
             frames = {
                 meme.id: [
                     np.frombuffer(one, "<f2") for one in catalogue.pictures.fingerprints_of(meme.content_hash, LOOK)

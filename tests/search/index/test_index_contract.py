@@ -306,6 +306,15 @@ def test_an_added_variant_joins_the_meme_that_stands_for_its_like(store: IndexSt
     assert columns.variant_of[columns.rows(np.array(ids))].tolist() == [ids[0]] * 3
     store.drop(workspace.catalogue, ids[:1])
     assert store.open().columns.variants(ids[1]).tolist() == ids[1:]
+    # What comes as the one that stands for its like leaves joins those that stay.
+    store.drop(workspace.catalogue, ids[2:])
+    store.put(workspace.catalogue, ids[:1], least_weight=MAKING.least_weight)
+    gone = workspace.library / "Cats/other.png"
+    gone.unlink()
+    scan_again(workspace.library, workspace.catalogue, ["Cats/other.png"])
+    assert store.open().columns.variant_of[-2:].tolist() == [ids[1], ids[1]]
+    store.put(workspace.catalogue, ids[1:], least_weight=MAKING.least_weight)
+    assert store.open().columns.variants(ids[2]).tolist() == [ids[0], ids[2]]
 
 
 def test_a_build_is_seen_whole_or_not_at_all(store: IndexStore, workspace: Workspace) -> None:
