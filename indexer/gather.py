@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +33,8 @@ def gather_parts(workspace: Workspace, folders: list[Path]) -> Iterator[GatherRe
 
     What is there already stays, so that a second time adds nothing. A folder's rows are taken over all or not at all,
     and its thumbnails before them: whatever a killed run leaves out is taken over by the next. Raises WrongUse for a
-    folder without a catalogue or for this one, DataFolderError for a catalogue of another version.
+    folder without a catalogue or for this one, DataFolderError for a catalogue of another version or one that cannot be
+    read where it is.
 
     >>> from indexer.gather import gather_parts
     >>> list(gather_parts(workspace, []))
@@ -52,6 +54,12 @@ def _checked(workspace: Workspace, folder: Path) -> Path:
         raise WrongUse(f"There is no catalogue in {folder}.", hint="Name data folders of `memetica index --part`.")
     if folder.samefile(workspace.data):
         raise WrongUse(f"{folder} is this data folder itself.", hint="Name the data folders of the other parts.")
+    log = folder / f"{CATALOGUE}-wal"
+    if log.exists() and log.stat().st_size and not os.access(folder, os.W_OK):
+        raise DataFolderError(
+            f"{folder} cannot be written, and SQLite has to write there to read the newest rows in {log.name}.",
+            hint="Run its `memetica index` to the end, or gather a copy of the folder.",
+        )
     inspect_catalogue(replace(workspace.settings, data=folder)).close()  # raises for a damaged one or another version
     return folder
 

@@ -60,10 +60,18 @@ class CatalogueCopy:
 
 def open_to_read(file: Path, *, immutable: bool | None = None) -> sqlite3.Connection:
     """Return a connection that cannot write; in a folder that cannot be written, the file is taken for unchanging."""
+    return sqlite3.connect(uri_to_read(file, immutable=immutable), uri=True, timeout=30)
+
+
+def uri_to_read(file: Path, *, immutable: bool | None = None) -> str:
+    """Return the URI by which SQLite opens a file and cannot write; `immutable` is as in `open_to_read`.
+
+    >>> uri_to_read(Path("/data/catalogue.sqlite"), immutable=True)
+    'file:///data/catalogue.sqlite?mode=ro&immutable=1'
+    """
     if immutable is None:
         immutable = not os.access(file.parent, os.W_OK)
-    uri = f"{file.absolute().as_uri()}?mode=ro{'&immutable=1' if immutable else ''}"
-    return sqlite3.connect(uri, uri=True, timeout=30)
+    return f"{file.absolute().as_uri()}?mode=ro{'&immutable=1' if immutable else ''}"
 
 
 def copy_catalogue(source: Path, target: Path, *, computed: bool = True) -> None:

@@ -6,13 +6,15 @@ nothing. Memes, sidecars and decisions are not taken over: they belong to the on
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.catalogue.copies import uri_to_read
 from search.catalogue.database import Database
-from search.errors import IndexUnusable
+from search.errors import DataFolderError, IndexUnusable
 
 _NEW_PICTURES = """
     CREATE TEMP TABLE gathered_pictures AS
@@ -81,7 +83,10 @@ def gather(database: Database, file: Path, *, decoder: str) -> Gathered:
 def _attached(database: Database, file: Path) -> Iterator[None]:
     """Let this thread's connection read another database as `other`."""
     connection = database.connection()
-    connection.execute("ATTACH :file AS other", {"file": f"{file.absolute().as_uri()}?mode=ro"})
+    try:
+        connection.execute("ATTACH :file AS other", {"file": uri_to_read(file)})
+    except sqlite3.Error as error:
+        raise DataFolderError(f"{file} cannot be read: {error}.", hint="Gather a copy of its folder.") from error
     try:
         yield
     finally:

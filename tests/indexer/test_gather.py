@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from indexer.gather import gather_parts
 from indexer.pipeline import index_library
@@ -23,6 +25,7 @@ from search.searcher import Searcher
 from search.settings import Settings
 from search.workspace import Workspace
 from tests.support.fakes import HashingTextEncoder
+from web.cli.main import main
 
 PARTS = 3
 
@@ -147,6 +150,29 @@ def test_a_folder_that_cannot_be_gathered_is_said_before_anything_is_taken(
     ):
         with pytest.raises(error, match=message):
             list(gather_parts(whole, [parts[0], wrong]))
+    assert counts(whole.catalogue)["pictures"] == 0
+
+
+def test_parts_on_a_disk_that_cannot_be_written_are_gathered(
+    whole: Workspace, parts: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would make files beside a catalogue to read it, unless it is told that nobody writes there."""
+    folder = Path(shutil.copytree(parts[1], tmp_path / "read-only"))
+    before = sorted(folder.iterdir())
+    can_be = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: folder != Path(path) and can_be(path, mode))
+    assert [one.pictures for one in gather_parts(whole, [folder])] == [counts_of([parts[1]])["pictures"]]
+    assert sorted(folder.iterdir()) == before
+    (folder / "catalogue.sqlite-wal").write_bytes(b"the newest rows")
+    with pytest.raises(DataFolderError, match="newest rows"):
+        list(gather_parts(whole, [folder]))
+
+
+@pytest.mark.parametrize("more", [["--into", "qdrant:http://127.0.0.1:9"], ["--compare"]])
+def test_a_part_is_not_written_to_a_server(whole: Workspace, more: list[str]) -> None:
+    library, data = str(whole.library), str(whole.data)
+    found = CliRunner().invoke(main, ["index", library, "--data", data, "--part", "1/2", *more])
+    assert found.exit_code == 2 and "builds no index" in found.output
     assert counts(whole.catalogue)["pictures"] == 0
 
 

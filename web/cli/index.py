@@ -16,6 +16,7 @@ from indexer.status import unsupported_kinds
 from indexer.work.part import Part
 from indexer.work.progress import StageReport
 from search.encoders.clip_models import spec_of
+from search.errors import WrongUse
 from search.index.generations import live_image_encoder
 from search.index.status import eyes_sentence
 from search.index.stores import open_store
@@ -96,6 +97,11 @@ def index(
     """
     chosen = value_of_choice(see) if see is not None else None
     own = Part.parse(part) if part is not None else None
+    if own is not None and (engine is not None or compared):
+        raise WrongUse(
+            "A part builds no index, so that there is none to write to a server or to compare.",
+            hint="Gather the parts with `memetica gather`, and name the server to the `memetica index` after that.",
+        )
     with session.workspace(
         create=True, migrate=True, library=memes, ocr_engine=ocr_engine, image_encoder=chosen
     ) as workspace:
