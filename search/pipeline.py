@@ -15,7 +15,7 @@ from PIL import Image
 
 from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder, TextEncoder
-from search.encoders.coverage import readable_share
+from search.encoders.coverage import coverage_for, readable_share
 from search.errors import NotFound
 from search.index.columns import Ids, are_among
 from search.index.conditions import Among, Below, Where, both
@@ -295,7 +295,8 @@ class QueryPipeline:
         """Return the function that selects the ids of a ranking's memes above the relevance cut-off."""
         stats = plan.stats
         # Scores of words alone are not on the scale of those that the model was fitted to.
-        is_read = readable_share(self.text_encoder, plan.query.text) >= MIN_READ
+        asked = coverage_for(self.text_encoder).name_emoji(plan.query.text)
+        is_read = readable_share(self.text_encoder, asked) >= MIN_READ
         model = self.model if is_read else self.model.without_meaning()
 
         def relevant(ranking: FusedRanking) -> Ids:

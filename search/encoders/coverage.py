@@ -9,7 +9,6 @@ vocabulary lacks have names in English, by which they are asked for.
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from search.encoders.base import TextEncoder
+from search.encoders.emoji import emoji_in, name_emoji
 
 # MiniLM's vocabulary has 27,533 pieces of two Latin letters or more, 8 of Cyrillic and none of Han; vocabularies of
 # models that read a script have thousands.
@@ -38,8 +38,6 @@ SCRIPTS = tuple(_NAMES.split())
 _SCRIPT = regex.compile("|".join(rf"(?P<{name}>\p{{{name}}})" for name in SCRIPTS))
 _LETTER = regex.compile(r"\p{L}")
 _KNOWN = regex.compile(r"[\p{L}\p{N}]")
-_EMOJI = regex.compile(r"[[\p{Extended_Pictographic}&&\p{So}]--[©®™]]", regex.V1)
-_MODIFIERS = regex.compile(r"[\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f\u20e3]", regex.V1)
 
 
 def _byte_letters() -> dict[str, int]:
@@ -57,18 +55,13 @@ class Coverage:
     has_emoji: bool = True
 
     def name_emoji(self, text: str) -> str:
-        """Return a text with the names of the emoji that the encoder does not read; those of flags are left out.
-
-        Names are those of Unicode, in English.
+        """Return a text with the English names of the emoji that the encoder does not read, each once.
 
         >>> from search.encoders.coverage import Coverage
         >>> Coverage(frozenset({"Latin"}), has_emoji=False).name_emoji("🔥😂 this is fine")
         'fire face with tears of joy this is fine'
         """
-        if self.has_emoji or text.isascii() or not (_EMOJI.search(text) or _MODIFIERS.search(text)):
-            return text
-        named = _EMOJI.sub(lambda found: f" {unicodedata.name(found[0], '').lower()} ", _MODIFIERS.sub("", text))
-        return " ".join(named.split())
+        return text if self.has_emoji else name_emoji(text)
 
     def readable(self, text: str) -> str:
         """Return a text without the letters of other scripts; "" when no letter or digit is left.
@@ -137,7 +130,7 @@ def coverage_of(tokenizer: Tokenizer) -> Coverage:
             found = ["Latin"] * len(letters)
         else:
             found = [match.lastgroup or "" for match in _SCRIPT.finditer(piece)]
-            emoji += bool(_EMOJI.search(piece))
+            emoji += bool(emoji_in(piece))
         if len(found) > 1:
             pieces.update(set(found))
         elif found:

@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
-from search.index.lexical.analyzer import query_terms
+import regex
+
+from search.encoders.emoji import emoji_in, emoji_name, is_emoji
+from search.index.lexical.analyzer import is_stop_word, query_terms
 
 MAX_CHARACTERS = 2000  # of a query; encoders read less
 MAX_WEIGHT = 10.0
@@ -73,6 +76,8 @@ class Part:
 class Query:
     """A parsed query: the words for the encoder, their terms in the lexical index, and all parts.
 
+    Emoji without words have the terms of their names too.
+
     `notices` has a sentence for each part that looks like an operator and was read as words.
     """
 
@@ -126,6 +131,11 @@ _LEAD = re.compile(
 )
 _BARE = re.compile(r'[^\s"\\]+')
 _JOINERS = "\u200c\u200d"  # within words of Persian and Indic scripts, and within emoji
+_TAGS = r"[\U000e0020-\U000e007f]"  # of a region after a black flag, as England's; elsewhere they are hidden text
+_KEPT = regex.compile(rf"[{_JOINERS}]|{_TAGS}")
+_HIDDEN = regex.compile(rf"(?<!🏴{_TAGS}*){_TAGS}")
+# Letters and signs in another width or typeface, as some keyboards and fonts of posts have them.
+_FANCY = regex.compile(r"[\uff01-\uffee\U0001d400-\U0001d7ff]|(?=\p{L})[\u2102-\u2134]")
 _INVISIBLE = str.maketrans(dict.fromkeys("\u00ad\u200e\u200f\u2060\u2066\u2067\u2068\u2069\ufeff", ""))
 _MARKS = str.maketrans(
     dict.fromkeys("“”„‟«»‹›＂〝〞❝❞", '"') | dict.fromkeys("「『", ' "') | dict.fromkeys("」』", '" ')
@@ -138,14 +148,18 @@ _REPEATED_MARKS = re.compile(r'(?<!\\)"{2,}')
 def parse(text: str) -> Query:
     """Return the parsed query: without control characters and repeated spaces, cut to MAX_CHARACTERS.
 
+    Letters in another width or typeface ("ｄｏｇ", "𝒹𝑜𝑔") are the usual ones.
+
     >>> [(part.kind.value, part.value) for part in parse('dog -cat type:gif "so good"').parts]
     [('word', 'dog'), ('word', 'cat'), ('type', 'gif'), ('phrase', 'so good')]
     >>> str(parse("2:dog  type:gif"))
     '2:dog type:gif'
     """
+    visible = _HIDDEN.sub("", text[: 2 * MAX_CHARACTERS].translate(_INVISIBLE))
+    usual = _FANCY.sub(lambda found: unicodedata.normalize("NFKC", found[0]), visible)
     plain = "".join(
-        " " if unicodedata.category(one).startswith(("C", "Z")) and one not in _JOINERS else one
-        for one in unicodedata.normalize("NFC", text[: 2 * MAX_CHARACTERS].translate(_INVISIBLE))
+        " " if unicodedata.category(one).startswith(("C", "Z")) and not _KEPT.match(one) else one
+        for one in unicodedata.normalize("NFC", usual)
     )
     marked = _SINGLE_MARKS.sub(r'"\1"', plain).translate(_MARKS)
     joined = " ".join(_REPEATED_MARKS.sub('"', marked).split())
@@ -182,7 +196,11 @@ def make_query(parts: Sequence[Part], *, shortened: bool = False, notices: Seque
     'dog'
     """
     text = " ".join(part.value for part in parts if part.is_text)
-    return Query(text, tuple(query_terms(text)), shortened, tuple(parts), tuple(notices))
+    terms = dict.fromkeys(query_terms(text))
+    if not text.isascii() and all(map(is_emoji, terms)):
+        names = " ".join(map(emoji_name, emoji_in(text))).split()
+        terms |= dict.fromkeys(query_terms(" ".join(word for word in names if not is_stop_word(word))))
+    return Query(text, tuple(terms), shortened, tuple(parts), tuple(notices))
 
 
 def plain_query(text: str) -> Query:

@@ -8,6 +8,7 @@ from functools import reduce
 
 import numpy as np
 
+from search.encoders.emoji import emoji_name, is_emoji
 from search.index.columns import Ids, are_among, union
 from search.index.conditions import All, Begins, Holds, Where, Written
 from search.index.lexical.analyzer import (
@@ -26,6 +27,7 @@ from search.query.language import accents_tell_apart, reads_as_english
 
 COMMON = 3  # memes from which a word of the library is a word, whatever its language
 MAX_SHORT = 3  # syllables of Korean that stand within longer words by chance
+_OTHER_LETTER = re.compile(r"[^\W\d_a-zA-Z]")  # than those of English
 # English words that say little by themselves: where a query has no others, its stop words count too. "You are" asks
 # for both words, "the office" for one. The closed classes of grammar: pronouns, question words, auxiliaries and so on.
 _COMPOUND = re.compile(r"\w+(?:-\w+)+")
@@ -47,10 +49,11 @@ Group = list[tuple[str, ...]]  # sequences of terms, any of which stands for a w
 def memes_holding(text: str, corrections: Mapping[str, Sequence[str]], index: WordIndex) -> Ids:
     """Return the rising ids of all memes that hold every word of a text, anywhere in their texts and in any form.
 
-    English stop words count only where no other word says anything, unless the query or the library is not English. A
-    misspelled word stands for any of its corrections. A word with accents stands for those with the same ones or none.
-    Letters of a script without spaces must follow one another as they do in the text; few syllables of Korean must be
-    the beginning of a word, or follow the word before them where a space was lost.
+    English stop words count only where no other word says anything, unless the query or the library is not English;
+    nor do emoji, each of which stands for its name too. A misspelled word stands for any of its
+    corrections. A word with accents stands for those with the same ones or none. Letters of a script without spaces
+    must follow one another as they do in the text; few syllables of Korean must be the beginning of a word, or follow
+    the word before them where a space was lost.
 
     >>> from search.query.words import memes_holding
     >>> len(memes_holding("the robot and a toaster", {}, searcher.index.lexical))
@@ -81,7 +84,7 @@ def row_condition(text: str, index: WordIndex) -> Where | None:
     >>> searcher.index.select(row_condition("medals", searcher.index.lexical)).tolist()
     [5]
     """
-    sequence = tuple(token.term for token in tokenize(text) if token.term)
+    sequence = _row_of(text)
     if not sequence:
         return None
     found: Where = Holds(((sequence,),))
@@ -196,15 +199,19 @@ def is_word_of_its_own(word: str, index: WordIndex) -> bool:
 
 def _groups(text: str, corrections: Mapping[str, Sequence[str]], index: WordIndex) -> list[Group]:
     """Return, for each word of a text that says something, the sequences of terms that stand for it."""
-    ignores = text.isascii() and reads_as_english(index)
+    ignores = not _OTHER_LETTER.search(text) and reads_as_english(index)
     groups: list[Group] = []
     stop_words: list[Group] = []
+    emoji: list[Group] = []
     says_little = True
     end = -1  # of the letters without spaces that the last group has
     compounds = _compounds(text, index)
     for token in tokenize(text)[: 4 * MAX_TERMS]:
         word = text[token.start : token.end]
         if not token.term:
+            continue
+        if is_emoji(word):
+            emoji.append([(token.term,), *filter(None, [_row_of(emoji_name(word))])])
             continue
         compound = next((one for start, stop, one in compounds if start <= token.start < stop), None)
         if compound is not None:
@@ -222,8 +229,12 @@ def _groups(text: str, corrections: Mapping[str, Sequence[str]], index: WordInde
         own = [(term,) for other in (word, *corrections.get(word, ())) for term in query_terms(other)]
         says_little &= word_as_written(word) in FUNCTION_WORDS or is_stop_word(word)
         (stop_words if ignores and is_stop_word(word) else groups).append(list(dict.fromkeys(own)))
-    wanted = [*groups, *stop_words] if says_little else groups
+    wanted = [*groups, *stop_words, *emoji] if says_little else groups
     return [list(group) for group in dict.fromkeys(map(tuple, wanted))][:MAX_TERMS]
+
+
+def _row_of(text: str) -> tuple[str, ...]:
+    return tuple(token.term for token in tokenize(text) if token.term)
 
 
 def joined_forms(text: str, index: WordIndex) -> list[str]:

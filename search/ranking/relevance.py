@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from search.encoders.emoji import is_emoji
 from search.errors import WrongUse
 from search.index.columns import Ids
 from search.index.lexical.analyzer import is_letterwise, query_parts, query_terms
@@ -212,6 +213,8 @@ def query_stats(index: WordIndex, terms: Collection[Part]) -> QueryStats:
 def stats_of(query: Query, correction: Correction, index: WordIndex) -> QueryStats:
     """Return how rare the words of a query are: those that were misspelled count as their corrections.
 
+    Beside words emoji do not count: most captions with them stand in pictures without them.
+
     >>> from search.query.parser import parse
     >>> from search.query.spelling import correct_spelling
     >>> from search.ranking.relevance import stats_of
@@ -225,6 +228,8 @@ def stats_of(query: Query, correction: Correction, index: WordIndex) -> QuerySta
     parts = [part for part in query_parts(query.text) if is_letterwise(part) and part not in of_short]
     pairs = [part if len(part) > 1 else part[0] for part in parts]
     words = [term for term in correction.query.terms if term not in misspelled and not is_letterwise((term,))]
+    said = [term for term in words if not is_emoji(term)]
+    words = said if said or pairs else words
     forms = accented_forms(query.text, index)
     of_words = (frozenset(forms[term]) if term in forms else term for term in words)
     return query_stats(index, [*of_words, *pairs, *map(WordStart, beginnings)])

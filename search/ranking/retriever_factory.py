@@ -15,6 +15,7 @@ from PIL import Image
 from search.catalogue import Catalogue
 from search.encoders.base import ImageEncoder, TextEncoder, encode_queries, text_weight
 from search.encoders.coverage import ReadableText, readable_texts, weighted_direction
+from search.encoders.emoji import is_emoji
 from search.images.fingerprints import PDQ, look, pdq, pdq_mirrored
 from search.index.contract import Index, LazyDirection
 from search.index.generations import TEXT_FIELDS
@@ -90,7 +91,7 @@ class RetrieverFactory:
         for part, weight in spelled:
             by_words = lexical_retrievers(self.index, part.terms, sorted(used))
             weighted += [(retriever, weight) for retriever in by_words]
-            sequence = [token.term for token in tokenize(part.text)]
+            sequence = [token.term for token in tokenize(part.text) if not is_emoji(token.term)]
             weighted += [(retriever, weight) for retriever in phrase_retrievers(self.index, sequence)]
         for phrase in query.phrases:
             if phrase.value != query.text or query.text.count(" ") < MIN_PHRASE - 1:

@@ -13,10 +13,12 @@ from typing import Any
 import regex
 import tantivy
 
+from search.encoders.emoji import EMOJI
+
 MAX_TERMS = 64  # of a query; further terms are ignored
 
-ANALYZER = "memetica-3"  # change the name when a word's term changes, so that older indexes are built again
-READABLE_ANALYZERS = ("memetica-2", ANALYZER)  # 2 differs in words beyond ASCII
+ANALYZER = "memetica-4"  # change the name when a word's term changes, so that older indexes are built again
+READABLE_ANALYZERS = ("memetica-2", "memetica-3", ANALYZER)  # 2 differs in words beyond ASCII, 3 in emoji
 
 STOP_WORD_LANGUAGES = (
     "danish",
@@ -58,7 +60,7 @@ _PART = rf"[[\p{{L}}\p{{N}}\p{{M}}{_UNREAD}]--[{_LETTERWISE}]]"
 
 _WORD = regex.compile(
     rf"{_JAMO}|[[{_LETTERWISE}]&&[\p{{L}}\p{{N}}]][{_MARKS}]*"
-    rf"|{_LETTER}{_PART}*(?:['’]{_PART}+)*|[\p{{Emoji_Presentation}}]",
+    rf"|{EMOJI}|{_LETTER}{_PART}*(?:['’]{_PART}+)*",
     regex.V1,
 )
 
@@ -68,7 +70,8 @@ LETTERWISE_WORD = regex.compile(rf"[{_LETTERWISE}][{_MARKS}]*", regex.V1)
 
 _KOREAN_WORD = regex.compile(rf"(?:{_JAMO}|[\p{{Hangul}}&&\p{{L}}][{_MARKS}]*)+", regex.V1)
 
-_UNREAD_LETTERS = str.maketrans(dict.fromkeys(_UNREAD, ""))
+# Nor are the skin tones of emoji, and the sign that one is in color.
+_UNREAD_LETTERS = str.maketrans(dict.fromkeys(f"{_UNREAD}\ufe0f🏻🏼🏽🏾🏿", ""))
 
 # Letters that are written in two ways in Arabic and Persian texts, for terms.
 _ARABIC_LETTERS = str.maketrans("ىیکةأإآٱ", "ييكهاااا")

@@ -27,8 +27,23 @@ TEXTS = {
     "C/kana.png": "ラーメンが食べたい",
     "C/korean.png": "고양이는 잔다",
     "C/english.png": "well done, said the cat",
+    "C/emoji.png": "I ❤️ 👩🏽‍💻 and 3️⃣ 🇲🇽",
 }
-QUERIES = ("喜欢猫", "大熊猫来信", "食べたい", "고양이", "-猫咪 猫", "猫 今天", "don't", "dont", "donez", "cat")
+QUERIES = (
+    "喜欢猫",
+    "大熊猫来信",
+    "食べたい",
+    "고양이",
+    "-猫咪 猫",
+    "猫 今天",
+    "don't",
+    "dont",
+    "donez",
+    "cat",
+    *["❤", "👩\u200d💻", "👩", "3️⃣", "🇲🇽", "🇲"],
+    "cat 🔥",
+    "ｃａｔ",
+)
 MATCHES = """async (queries) => {
   const { SearchIndex } = await import("./search.js");
   const words = await new SearchIndex(async (name) => (await fetch(name)).arrayBuffer()).open();
@@ -61,7 +76,7 @@ def test_letters_in_a_row_and_contractions_are_read_as_on_the_served_site(tmp_pa
             answer = searcher.search(query, k=30)
             assert ids == sorted(hit.meme.id for hit in answer[: answer.total]), query
             assert corrected == list(answer.understood.spelling), query
-    assert [len(ids) for ids, _ in found.values()] == [1, 0, 1, 1, 2, 1, 0, 0, 1, 1]
+    assert [len(ids) for ids, _ in found.values()] == [1, 0, 1, 1, 2, 1, 0, 0, 1, 1, 1, 1, 0, 1, 1, 0, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ const WEIGHT = "[0-9]{1,3}(?:\\.[0-9]{1,2})?";
 const QUOTED = `[([{]*(-?(?:${OPERATORS.join("|")}):|-|${WEIGHT}:(?:like:)?)?"((?:[^"\\\\]|\\\\.)*)"[.,;:!?…)\\]}]*(?=\\s|$)`;
 const PIECE = new RegExp(`${QUOTED}|\\S+`, "giu");
 const LEAD = new RegExp(`^(?:(-)(?=[^-]|$)|(${WEIGHT}):(?=[\\p{L}_]|[^\\x00-\\x7f]|$))?(?:([A-Za-z]+):)?`, "u");
-const INVISIBLE = /[\u00ad\u200e\u200f\u2060\u2066-\u2069\ufeff]/g;
+const INVISIBLE = /[\u00ad\u200e\u200f\u2060\u2066-\u2069\ufeff]|(?<!🏴[\u{e0020}-\u{e007f}]*)[\u{e0020}-\u{e007f}]/gu;
+const FANCY = /[\uff01-\uffee\u{1d400}-\u{1d7ff}]|(?=\p{L})[\u2102-\u2134]/gu; // letters in another width or typeface
 const MARKS = /[“”„‟«»‹›＂〝〞❝❞]/g;
 const SINGLE_MARKS = /(?<![\p{L}\p{N}_’])‘((?:[^‘’]|’(?=[\p{L}\p{N}_]))+)’(?![\p{L}\p{N}_])/gu;
 const BARE = /^[^\s"\\]+$/;
@@ -16,7 +17,7 @@ const BARE = /^[^\s"\\]+$/;
 // The parts of a query, and a sentence for each that could not be used as it was meant:
 // { parts: [{ kind: "word", "phrase" or an operator, value, excluded, weight, typed }], notices }.
 export function parse(typed) {
-  const plain = typed.slice(0, 2 * MOST_CHARACTERS).replace(INVISIBLE, "").normalize("NFC").replace(/(?![\u200c\u200d])[\p{C}\p{Z}]/gu, " ");
+  const plain = typed.slice(0, 2 * MOST_CHARACTERS).replace(INVISIBLE, "").replace(FANCY, (letter) => letter.normalize("NFKC")).normalize("NFC").replace(/(?![\u200c\u200d\u{e0020}-\u{e007f}])[\p{C}\p{Z}]/gu, " ");
   const marked = plain.replace(SINGLE_MARKS, '"$1"').replace(MARKS, '"').replace(/[「『]/g, ' "').replace(/[」』]/g, '" ');
   const joined = marked.replace(/(?<!\\)"{2,}/g, '"').trim().replace(/\s+/g, " ");
   let read = joined.slice(0, MOST_CHARACTERS);

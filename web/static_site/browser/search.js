@@ -3,7 +3,7 @@
 import { FileError, asJson, contentOf, packedJson, script } from "./files.js";
 import { parse } from "./query.js";
 import { cutoff, fuse, proposals, weighted } from "./ranking.js";
-import { LONG_WORD, MIN_SPELLED, compare, distance, fold, isContracted, isLetterwise, numbersOf, rowsOf, sequenceOf, wordsIn, wordsOf } from "./words.js";
+import { LONG_WORD, MIN_SPELLED, compare, distance, fold, isContracted, isEmoji, isLetterwise, numbersOf, rowsOf, sequenceOf, wordsIn, wordsOf } from "./words.js";
 
 const VERSION = 4; // of the index, as in search_index.py
 const MOST_READINGS = 12; // words that one stands for
@@ -127,7 +127,7 @@ export class SearchIndex {
     const shard = await this.shard(word.key);
     const exact = shard && Object.hasOwn(shard.words, word.key) ? shard.words[word.key] : undefined;
     if (exact) return { ...word, exact: true, keys: [word.key], terms: await this.postings(exact, shard) };
-    if (!shard) return { ...word, keys: [], terms: [] };
+    if (!shard || isEmoji(word)) return { ...word, keys: [], terms: [] };
     let keys = [];
     if (prefix || word.key.length > 2) keys = Object.keys(shard.words).filter((one) => one.startsWith(word.key)).slice(0, MOST_READINGS);
     if (!keys.length && word.key.length >= MIN_SPELLED && !isContracted(word)) {
@@ -210,7 +210,7 @@ export class SearchIndex {
   async search(typed, { category = "", year = "", type = "", sort = "", prefix = false, exactly = false, meaning } = {}) {
     const asked = await this.understand(typed, { prefix, exactly });
     const { wanted, saying, inRows, asksMore, banned } = asked;
-    const spoken = asked.beside.filter((one) => !this.stop.has(one.key));
+    const spoken = asked.beside.filter((one) => !this.stop.has(one.key) && !isEmoji(one));
     const required = spoken.length ? spoken : asked.beside;
     const few = wanted.filter((one) => frequencyOf(one) <= MAX_SHARE * this.table.memes);
     const scored = few.length ? few : wanted;

@@ -11,7 +11,7 @@ export function fold(word) {
 // A word as quoted phrases have it: in lower case, with its accents and its ending. As `word_as_written` in analyzer.py.
 export function asWritten(word) {
   const plain = word.normalize("NFKC").toLowerCase().replaceAll("ß", "ss").replaceAll("ς", "σ").normalize("NFKC");
-  const read = plain.replace(/[\u00ad\u200c-\u200f\u2060\u2066-\u2069\ufeff\u0640'’\s]/g, "").replaceAll("i\u0307", "i");
+  const read = plain.replace(/[\u00ad\u200c-\u200f\u2060\u2066-\u2069\ufeff\ufe0f\u0640'’\s\p{Emoji_Modifier}]/gu, "").replaceAll("i\u0307", "i");
   return read.replaceAll("\u0e4d\u0e32", "\u0e33").replaceAll("\u0ecd\u0eb2", "\u0eb3");
 }
 
@@ -22,7 +22,11 @@ const MARKS = "\\p{M}\\u0e33\\u0eb3\\uff9e\\uff9f\\u200c\\u200d";
 const UNREAD = "\\u00ad\\u200c-\\u200f\\u2060\\u2066-\\u2069\\ufeff\\u0640";
 const LETTER = `(?:(?![${LETTERWISE}])[\\p{L}\\p{N}])`;
 const PART = `(?:(?![${LETTERWISE}])[\\p{L}\\p{N}\\p{M}${UNREAD}])`;
-const WORD = new RegExp(`(?=[\\p{L}\\p{N}])[${LETTERWISE}][${MARKS}]*|${LETTER}${PART}*(?:['’]${PART}+)*|\\p{Emoji_Presentation}`, "gu");
+// An emoji of one or more code points: as EMOJI in emoji.py.
+const CHANGED = "(?=\\p{So})(?![©®™])\\p{Extended_Pictographic}[\\ufe0f\\p{Emoji_Modifier}\\u{e0020}-\\u{e007f}]*";
+const EMOJI = `\\p{Regional_Indicator}{2}|[0-9#*]\\ufe0f?\\u20e3|${CHANGED}(?:\\u200d${CHANGED})*`;
+const WORD = new RegExp(`(?=[\\p{L}\\p{N}])[${LETTERWISE}][${MARKS}]*|${EMOJI}|${LETTER}${PART}*(?:['’]${PART}+)*`, "gu");
+const EMOJI_ALONE = new RegExp(`^(?:${EMOJI})`, "u");
 const HANGUL = /\p{Script=Hangul}/u;
 const MOST_WORDS = 32;
 export const MIN_SPELLED = 4; // letters of a word that is corrected
@@ -36,6 +40,8 @@ export const rowsOf = (text) => text.match(ROW) ?? [];
 // A letter of a script without spaces, which is a word.
 const LETTERS_ALONE = new RegExp(`^[${LETTERWISE}]`, "u");
 export const isLetterwise = (word) => LETTERS_ALONE.test(word);
+
+export const isEmoji = ({ typed }) => EMOJI_ALONE.test(typed);
 
 // Contractions, and words with another apostrophe, are not misspelt: as `correct_spelling` has it.
 export const isContracted = ({ typed, key }) => /['’]/.test(typed) || CONTRACTION.test(key);
