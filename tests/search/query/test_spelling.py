@@ -71,6 +71,27 @@ def test_a_query_in_another_language_is_not_corrected(words: LexicalIndex) -> No
     assert not corrected(words, "ein walkk im zimmer").corrections
 
 
+@pytest.mark.parametrize("query", ["gato y mordorr", "perro con sonbrero hate", "hundd und katze", "xyzzy walkk plugh"])
+def test_a_query_that_is_mostly_unknown_and_not_near_to_the_library_is_not_corrected(
+    words: LexicalIndex, query: str
+) -> None:
+    assert not corrected(words, query).corrections
+
+
+@pytest.mark.parametrize("query", ["wlak smply", "mondayz", "xyzzy one simply walkk", "hte resignatoin letterr"])
+def test_slips_are_corrected_beside_slips_and_beside_known_words(words: LexicalIndex, query: str) -> None:
+    assert corrected(words, query).corrections
+
+
+@pytest.mark.parametrize(
+    ("typed", "word"), [("WALKKKK", "walk"), ("onnnne", "one"), ("wellllll", "well"), ("hhhaaattteee", "hate")]
+)
+def test_a_letter_repeated_for_effect_is_a_slip(words: LexicalIndex, typed: str, word: str) -> None:
+    found = corrected(words, typed)
+    assert found.corrections[typed][0] == word
+    assert set(parse(typed).terms) < set(found.query.terms)
+
+
 def test_a_query_of_unknown_words_costs_no_more_than_a_few_looks(words: LexicalIndex) -> None:
     assert len(corrected(words, " ".join(f"mondaay{letter}" for letter in "abcdefgh")).corrections) <= 4
 
