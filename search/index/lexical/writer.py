@@ -53,8 +53,9 @@ def build_lexical(folder: Path, documents: Iterable[Document], *, heap_bytes: in
     Raises ValueError when two documents have one id.
     """
     folder.mkdir(parents=True)
-    # Sorted by id, so that tantivy returns equal scores by id.
-    index = tantivy.Index(lexical_schema(), path=str(folder), sort_by_field="id")
+    with disk_errors():
+        # Sorted by id, so that tantivy returns equal scores by id.
+        index = tantivy.Index(lexical_schema(), path=str(folder), sort_by_field="id")
     register_tokenizers(index)
     # One thread, so that the same documents give the same segments.
     known: set[int] = set()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +20,9 @@ from search.index.generations import (
     read_manifest,
     write_manifest,
 )
+from search.index.writer import build_generation
+from search.workspace import Workspace
+from tests.support.fakes import HashingTextEncoder
 
 MANIFEST = Manifest(
     generation="",
@@ -78,6 +83,22 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "index").write_text("a file where the folder should be")
     with pytest.raises(DataFolderError, match="cannot be written"), new_generation(tmp_path / "index"):
         pass
+
+
+@pytest.mark.parametrize("most", [100, 3000, 12_000])
+def test_a_build_that_finds_no_room_says_so_and_leaves_the_live_one(workspace: Workspace, most: int) -> None:
+    name = live_generation(workspace.index)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+        with pytest.raises(DataFolderError, match="cannot be written"):
+            build_generation(workspace.index, workspace.catalogue, text_encoder=HashingTextEncoder.name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert live_generation(workspace.index) == name
+    assert sorted(path.name for path in workspace.index.iterdir()) == [name, "CURRENT"]
 
 
 def test_no_index_says_what_makes_one(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 import warnings
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from indexer.pipeline import index_library
+from indexer.work.progress import SILENT
 from search.errors import IndexUnusable, WrongUse
 from search.index.local import LocalStore
 from search.index.stores import open_index, open_store
@@ -334,6 +337,20 @@ def test_many_changed_memes_are_sent_in_several_requests(workspace: Workspace, m
     after = store.open()
     assert max(sent) == 2 and after.columns.ids.tolist() == list(range(1, 10))
     assert after.lexical.counts == before.lexical.counts
+
+
+def test_a_meme_whose_name_has_no_letters_is_counted_once_however_often_it_changes(workspace: Workspace) -> None:
+    warnings.filterwarnings("ignore", message="Payload indexes have no effect")
+    file = workspace.library / "!" / "?.png"
+    file.parent.mkdir()
+    shutil.copyfile(workspace.library / "Robots/no words.png", file)
+    index_library(workspace, progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
+    store = QdrantStore(Connection(QdrantClient(":memory:"), "memes"))
+    store.build(workspace.catalogue, MAKING)
+    before = store.open()
+    for _ in range(3):
+        store.put(workspace.catalogue, [workspace.catalogue.memes.at("!/?.png").id], least_weight=MAKING.least_weight)
+    assert len(store.open().lexical) == len(before.lexical) == len(LocalStore(workspace.index).open().lexical) == 10
 
 
 @pytest.mark.parametrize(
