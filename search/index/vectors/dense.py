@@ -24,11 +24,14 @@ from search.index.vectors.row_part import Places, RowPart, Rows, half_precision,
 
 ADDED = "added"  # the folder of the second part
 REMOVED_FILE = "removed.npy"  # the memes whose rows in the main part are no longer theirs
-_PROPOSED = 6  # rows that the codes propose for each meme wanted, at first
+# Rows that the codes propose at first: so many for each meme wanted, or this share of all. To scan the codes again for
+# more of them takes longer than to compare a few more rows.
+_PROPOSED, _PROPOSED_SHARE = 12, 1 / 350
 # By how many standard deviations of the estimates' errors a row that was not proposed must miss the answer.
 _DEVIATIONS = 4
+_ERRORS = 512  # are looked at, at most
 _CODED_SHARE = 1 / 8  # of the rows: scanning the codes of all takes as long as scanning this many rows themselves
-_COMPARED_SHARE = 1 / 32  # likewise: picking out and comparing this many rows
+_COMPARED_SHARE = 1 / 12  # likewise: picking out and comparing this many rows, less a scan of the codes
 _LEAST_STEP, _MOST_GROWTH = 1e-6, 20.0  # where estimates are equal, or far above what is needed
 _SPARE = 1.3  # times the rows that the codes are asked for at last, over the number that is expected to do
 _COPIED_SHARE = 0.03  # up to this share of the rows, copying the allowed ones is faster than skipping the others
@@ -259,21 +262,27 @@ class DenseIndex:
 
 def _nearest(part: RowPart, query: NDArray[np.float32], k: int, among: PartSelection) -> tuple[Ids, Similarities]:
     """Return the best k memes of a part: of the rows that its codes propose, or of all of them."""
-    every, wanted = len(part.owners), _PROPOSED * k
+    every = len(part.owners)
+    wanted = max(_PROPOSED * k, int(_PROPOSED_SHARE * every)) if k > 0 else 0
     if part.codes is None or among.count < _CODED_SHARE * every:
         return _scan(part, query, k, among)
     for _ in range(2):
         if not 0 < wanted <= _COMPARED_SHARE * every:
             break
         proposed, estimates = part.codes.propose(query, wanted)
-        is_selected = among.has(proposed)
-        places = proposed[is_selected]
-        similarities = _similarities(query, part.rows[places])
-        ids, best = best_per_owner(part.owners[places], similarities, k)
+        selected = np.flatnonzero(among.has(proposed))
+        places = proposed[selected]
+        ids, best = np.empty(0, np.int64), np.empty(0, np.float32)
+        for most in (2 * k, len(places)):  # to order all of them takes longer than to compare them
+            similarities, order = _compared(query, part.rows[places], most)
+            ids, best = best_per_owner(part.owners[places[order]], similarities, k)
+            if len(ids) == k and best[-1] > similarities[-1]:
+                break
         if len(ids) < k:
             wanted *= 1 + k // max(len(ids), 1)
             continue
-        errors = similarities - estimates[is_selected]
+        some = selected[:: len(selected) // _ERRORS + 1]
+        errors = _similarities(query, part.rows[proposed[some]]) - estimates[some]
         least = best[-1] - np.mean(errors) - _DEVIATIONS * np.std(errors)
         if least > estimates[-1]:
             return ids, best
@@ -302,9 +311,17 @@ def _scan(part: RowPart, query: NDArray[np.float32], k: int, among: PartSelectio
 def _similarities(query: NDArray[np.float32], rows: Rows) -> Similarities:
     """Return the cosines of some rows, equal to the last bit to those that a search of all rows gives."""
     found = np.empty(len(rows), np.float32)
-    if len(rows):
-        some = half_precision(rows.shape[1])
-        some.add_sa_codes(rows.view(np.uint8))
-        scores, order = some.search(query, len(rows))
-        found[order[0]] = scores[0]
+    similarities, order = _compared(query, rows, len(rows))
+    found[order] = similarities
     return found
+
+
+def _compared(query: NDArray[np.float32], rows: Rows, most: int) -> tuple[Similarities, Places]:
+    """Return the highest cosines of some rows, falling, at most so many, and the positions of these rows."""
+    most = min(most, len(rows))
+    if not most:
+        return np.empty(0, np.float32), np.empty(0, np.int64)
+    some = half_precision(rows.shape[1])
+    some.add_sa_codes(rows.view(np.uint8))
+    similarities, order = some.search(query, most)
+    return similarities[0], order[0]
