@@ -61,6 +61,16 @@ def emoji_name(emoji: str) -> str:
     return unicodedata.name(plain[0], "").lower() if _EMOJI.fullmatch(plain[0]) else ""
 
 
+def emoji_words(emoji: str) -> str:
+    """Return the words by which texts say what an emoji shows: its name without the "face" at its end.
+
+    >>> from search.encoders.emoji import emoji_words
+    >>> emoji_words("🐱"), emoji_words("🔥")
+    ('cat', 'fire')
+    """
+    return emoji_name(emoji).removesuffix(" face")
+
+
 def name_emoji(text: str) -> str:
     """Return a text with the names of its emoji, each once, in place of them.
 

@@ -20,7 +20,7 @@ from enum import StrEnum
 
 import regex
 
-from search.encoders.emoji import emoji_in, emoji_name, is_emoji
+from search.encoders.emoji import emoji_in, emoji_words, is_emoji
 from search.index.lexical.analyzer import is_stop_word, query_terms
 
 MAX_CHARACTERS = 2000  # of a query; encoders read less
@@ -198,7 +198,7 @@ def make_query(parts: Sequence[Part], *, shortened: bool = False, notices: Seque
     text = " ".join(part.value for part in parts if part.is_text)
     terms = dict.fromkeys(query_terms(text))
     if not text.isascii() and all(map(is_emoji, terms)):
-        names = " ".join(map(emoji_name, emoji_in(text))).split()
+        names = " ".join(map(emoji_words, emoji_in(text))).split()
         terms |= dict.fromkeys(query_terms(" ".join(word for word in names if not is_stop_word(word))))
     return Query(text, tuple(terms), shortened, tuple(parts), tuple(notices))
 

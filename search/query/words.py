@@ -8,7 +8,7 @@ from functools import reduce
 
 import numpy as np
 
-from search.encoders.emoji import emoji_name, is_emoji
+from search.encoders.emoji import emoji_words, is_emoji
 from search.index.columns import Ids, are_among, union
 from search.index.conditions import All, Begins, Holds, Where, Written
 from search.index.lexical.analyzer import (
@@ -211,7 +211,7 @@ def _groups(text: str, corrections: Mapping[str, Sequence[str]], index: WordInde
         if not token.term:
             continue
         if is_emoji(word):
-            emoji.append([(token.term,), *filter(None, [_row_of(emoji_name(word))])])
+            emoji.append([(token.term,), *filter(None, [_row_of(emoji_words(word))])])
             continue
         compound = next((one for start, stop, one in compounds if start <= token.start < stop), None)
         if compound is not None:

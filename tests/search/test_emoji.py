@@ -36,6 +36,7 @@ OCR = {
     "C/lit.png": "lit 🔥",
     "C/monday.png": "when you realize it is monday",
     "C/joy.png": "tears of joy",
+    "C/cat.png": "my cat judges",
 }
 DESCRIPTIONS = {"C/pride.png": "A crowd with a 🏳️‍🌈", "C/states.png": "A picture of a football stadium in 🏴󠁧󠁢󠁥󠁮󠁧󠁿"}
 
@@ -70,6 +71,7 @@ def matches(searcher: Searcher, query: str) -> set[str]:
         ("3️⃣", {"countdown", "three"}),
         ("🔥", {"fire", "lit"}),
         ("🔥🔥🔥", {"fire", "lit"}),
+        ("🐱", {"cat"}),
         ("🇲🇽 viva", {"flag"}),
         ("lit 🇲🇽", {"lit"}),
         ("when you realize it is monday 😂😂", {"monday"}),
