@@ -68,6 +68,7 @@ SLOW = (
 # and .ci/without_torch runs them, since what they test depends on Python and on compiled packages.
 SLOW_ON_ANY_PYTHON = (
     "indexer/curation/test_duplicates.py",
+    "indexer/media/test_decode.py::test_the_limit_is_the_settings_alone",
     "indexer/media/test_svg.py::test_a_drawing_that_multiplies_itself_is_refused_before_it_is_drawn",
     "indexer/upkeep/test_upkeep.py",
     "search/categories/test_projection.py",
@@ -76,6 +77,7 @@ SLOW_ON_ANY_PYTHON = (
     "search/images/test_fingerprints.py::test_a_fingerprint_is_the_published_algorithms",
     "search/index/test_checksums.py",
     "search/index/lexical/test_index.py::test_tokens_stand_in_the_text_in_order_without_overlap",
+    "search/index/vectors/test_dense.py::test_a_search_by_codes_gives_the_nearest_of_all_rows_with_their_exact_scores",
     "search/system/test_distribution.py",
     "search/test_whole_answers.py",
     "web/cli/test_duplicates.py",
