@@ -12,8 +12,7 @@ PORT ?= 8000
 WORKERS ?= 3
 # One thread of OpenMP for each of them: threads that wait for a busy processor take three times as long. Compiled files
 # are kept, whatever the environment says: each process would compile all tests again, about 10 s of processor time.
-# Where the campaign's schemathesis is installed, no process loads its plugin for pytest: a second of processor time each.
-PYTEST = env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -p no:schemathesis
+PYTEST = env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # install.py says what comes down, and takes the smallest torch that can be reached.
 INSTALL = $(PYTHON) install.py $(VENV)
