@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
 
@@ -46,7 +46,7 @@ from search.index.lexical.schema import (
     read_words,
     register_tokenizers,
 )
-from search.index.lexical.scores import Ids, LexicalScores, adding, any_of, scored_parts
+from search.index.lexical.scores import Ids, LexicalScores, adding, any_id, any_of, scored_parts
 from search.index.lexical.term_vectors import TermVectors
 from search.index.lexical.vocabulary import WordIndex
 from search.index.lexical.word_table import Vocabulary, WordTable, open_words
@@ -56,6 +56,7 @@ _CACHED_FREQUENCIES = 65_536  # document frequencies: a query reads those of its
 _CACHED_WEIGHTS = 64  # of queries' terms, by field
 CATEGORY_WORDS = 8  # of a category, the last ones, with which a quote may begin
 _CACHED_ID_QUERIES = 8
+_COUNTED = 16_384  # memes among which a search compares all
 _CACHED_SETS = 32  # sets of memes that an open index caches: those of a query are asked for by each of its pages
 
 
@@ -65,14 +66,13 @@ class LexicalIndex(WordIndex):
     def __init__(self, index: tantivy.Index, folder: Path) -> None:
         self._folder = folder
         self._words = open_words(folder)
-        is_earlier = not (folder / VECTORS).is_dir()
-        self._vectors = None if is_earlier else TermVectors.open(folder / VECTORS)
+        self._vectors = TermVectors.open(folder / VECTORS) if (folder / VECTORS).is_dir() else None
         self._models: dict[str, Bm25] = {}
         self._schema = index.schema
         self._searcher = index.searcher()
         self._frequency = lru_cache(maxsize=_CACHED_FREQUENCIES)(self._read_frequency)
         self._weights_of = lru_cache(maxsize=_CACHED_WEIGHTS)(self._read_weights)
-        self._any_id_of = lru_cache(maxsize=_CACHED_ID_QUERIES)(self._read_any_id)
+        self._any_id_of = lru_cache(maxsize=_CACHED_ID_QUERIES)(partial(any_id, self._schema))
         self._all_of = lru_cache(maxsize=_CACHED_SETS)(self._read_all_of)
         for field in (*FIELDS, ALL_TEXT, SPELLING_FIELD):
             self._searcher.doc_freq(str(field), "")  # raises ValueError for a field that is missing
@@ -106,7 +106,13 @@ class LexicalIndex(WordIndex):
         [≤ k] int64 and float32, best first, ties by id. With `allowed` ([m] int64, rising) only these memes are
         considered.
         """
-        return self._among(any_of([self._query(part, field) for part in scored_parts(wanted)]), k, allowed)
+        parts = scored_parts(wanted)
+        if allowed is not None and self._is_narrow(parts, k, allowed):
+            scores = self.scores(wanted, field, ids=allowed)
+            order = np.lexsort((allowed, -scores))[: max(k, 0)]
+            order = order[scores[order] > 0]
+            return allowed[order], scores[order]
+        return self._among(any_of([self._query(part, field) for part in parts]), k, allowed)
 
     def scores(self, wanted: Sequence[str], field: Field | str = ALL_TEXT, *, ids: Ids) -> LexicalScores:
         """Return the BM25 scores ([n] float32) of memes in any order; 0 where no term matches."""
@@ -350,25 +356,21 @@ class LexicalIndex(WordIndex):
         among = self._any_id_of(ids.astype(np.int64, copy=False).tobytes())
         return tantivy.Query.boolean_query([(tantivy.Occur.Must, among), (tantivy.Occur.Must, query)])
 
-    def _read_any_id(self, wanted: bytes) -> tantivy.Query:
-        """Return the query for memes with any of the ids, given as the bytes of an array; it adds nothing to scores."""
-        # A search asks for the same memes by several fields and terms: to make the query for 300 of them takes longer
-        # than to run it. The set query has a fixed cost of 1 ms, the list of term queries a higher one for each id.
-        ids = np.frombuffer(wanted, np.int64).tolist()
-        if len(ids) > 500:
-            among = tantivy.Query.term_set_query(self._schema, "id", ids)
-        else:
-            among = any_of([tantivy.Query.term_query(self._schema, "id", id) for id in ids])
-        return tantivy.Query.const_score_query(among, 0.0)
+    def _depth(self, k: int, allowed: Ids) -> int:
+        """Return how many of the best memes are fetched to find k among those allowed."""
+        return 2 * k * len(self) // max(len(allowed), 1) + 16
+
+    def _is_narrow(self, parts: Sequence[tuple[str, ...]], k: int, allowed: Ids) -> bool:
+        """Return whether to score all memes allowed takes less time than to read the postings of the words."""
+        has_vectors = self._vectors is not None and all(len(part) == 1 for part in parts)
+        return has_vectors and len(allowed) <= min(_COUNTED, self._depth(k, allowed))
 
     def _among(self, query: tantivy.Query, k: int, allowed: Ids | None) -> tuple[Ids, LexicalScores]:
         if allowed is None:
             return self._run(query, k)
-        if not len(allowed):
-            return self._run(query, 0)
         # To fetch more results and filter them is ten times as fast as a query with thousands of ids, and exact where
         # enough are found. Narrow filters, and filters that exclude most results, go into the query.
-        depth = 2 * k * len(self) // len(allowed) + 16
+        depth = self._depth(k, allowed)
         if depth < len(allowed):
             ids, scores = self._run(query, depth)
             places = np.minimum(np.searchsorted(allowed, ids), len(allowed) - 1)

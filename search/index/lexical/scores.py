@@ -22,6 +22,17 @@ def any_of(queries: Sequence[tantivy.Query]) -> tantivy.Query:
     return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in queries])
 
 
+def any_id(schema: tantivy.Schema, wanted: bytes) -> tantivy.Query:
+    """Return the query for memes with any of the ids whose int64 bytes these are; it adds nothing to scores."""
+    ids = np.frombuffer(wanted, np.int64).tolist()
+    # The set query has a fixed cost of 1 ms, the list of term queries a higher one for each id.
+    if len(ids) > 500:
+        among = tantivy.Query.term_set_query(schema, "id", ids)
+    else:
+        among = any_of([tantivy.Query.term_query(schema, "id", id) for id in ids])
+    return tantivy.Query.const_score_query(among, 0.0)
+
+
 def adding(query: tantivy.Query, others: Iterable[tantivy.Query]) -> tantivy.Query:
     """Return the query that finds what `query` finds, each with the scores of the others added, in their order."""
     # One in the other: side by side, tantivy would read all that each of the others finds.

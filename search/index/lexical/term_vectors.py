@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.index.columns import are_among
+from search.index.columns import are_among, union
 from search.index.lexical.schema import ALL_TEXT, FIELDS
 from search.index.opened import OpenedFiles
 from search.index.vectors.owners import Ids, damaged
@@ -36,7 +36,8 @@ LOW_BITS, HIGH_BITS, FIELD_BITS, COUNT_BITS = 16, 24, 3, 5  # of an entry: of it
 HASH_BITS = LOW_BITS + HIGH_BITS
 MOST_COUNTED = (1 << COUNT_BITS) - 1  # a term that is more frequent in a field has several entries there
 LENGTH_FIELDS = (*FIELDS, ALL_TEXT)  # the columns of the lengths
-_KEPT = 8  # counts, of a hundred kilobytes at most: a search asks about the same memes and the best of them
+_KEPT = 8  # counts: a search asks about the same memes and the best of them
+_MOST_KEPT = 1024  # memes whose counts are kept, half a megabyte at most
 _HASHED = 4096  # terms of queries
 
 
@@ -208,7 +209,9 @@ class TermVectors:
             if known.covers(wanted, ids):
                 return known
         together = next((own for own in self._expected if wanted <= own), wanted)
-        found = self._count(sorted(together, key=hash_of), np.unique(ids))
+        if len(ids) > _MOST_KEPT:  # those of many memes, asked for once
+            return self._count(sorted(wanted, key=hash_of), union(ids))
+        found = self._count(sorted(together, key=hash_of), union(ids))
         self._counted = (found, *self._counted[: _KEPT - 1])
         return found
 
