@@ -363,7 +363,7 @@ class LexicalIndex(WordIndex):
     def _is_narrow(self, parts: Sequence[tuple[str, ...]], k: int, allowed: Ids) -> bool:
         """Return whether to score all memes allowed takes less time than to read the postings of the words."""
         has_vectors = self._vectors is not None and all(len(part) == 1 for part in parts)
-        return has_vectors and len(allowed) <= min(_COUNTED, self._depth(k, allowed))
+        return has_vectors and len(allowed) <= min(_COUNTED, self._depth(k, allowed) // 2)
 
     def _among(self, query: tantivy.Query, k: int, allowed: Ids | None) -> tuple[Ids, LexicalScores]:
         if allowed is None:

@@ -68,7 +68,7 @@ def test_builders_at_once_leave_one_whole_index(workspace: Workspace) -> None:
         names = list(pool.map(build, range(4)))
     assert len(set(names)) == 4
     folder = workspace.index
-    assert LocalIndex.open(folder).name == max(names)
+    assert LocalIndex.open(folder).manifest.generation == max(names)
     assert not list(folder.glob("building-*"))
 
 
