@@ -25,7 +25,7 @@ from search.catalogue.journal import MoveFile
 from search.catalogue.replacement import PLAN
 from search.errors import IndexUnusable, MemeticaError, UnreadableFile
 from search.index.checksums import damaged_files
-from search.index.generations import FORMAT, read_live
+from search.index.generations import CHECKED_SINCE, FORMAT, read_live
 from search.settings import Settings, stored_setting
 
 _INDEX = "memetica index"
@@ -110,7 +110,8 @@ def _index(index: Path) -> Iterator[Finding]:
     for path in damaged_files(folder, manifest.files):
         yield Finding(Area.INDEX, f"{folder.name}/{path} is missing or damaged.", _INDEX)
     if manifest.format != FORMAT:
-        yield Finding(Area.INDEX, "The index has an earlier format, without checksums.", _INDEX)
+        lacks = "without checksums" if manifest.format < CHECKED_SINCE else "which is searched until it is built again"
+        yield Finding(Area.INDEX, f"The index has an earlier format, {lacks}.", _INDEX)
 
 
 def _thumbnails(settings: Settings, catalogue: Catalogue, read_data: bool) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -29,7 +30,7 @@ from search.catalogue.copies import catalogue_copies, keep_daily_copy, problems_
 from search.catalogue.replacement import PLAN
 from search.catalogue.schema import newest_version
 from search.errors import DataFolderError, IndexUnusable, WrongUse
-from search.index.generations import live_folder
+from search.index.generations import CHECKED_SINCE, CURRENT, live_folder, live_generation
 from search.meme import Field
 from search.searcher import Searcher
 from search.settings import Settings, save_setting
@@ -326,6 +327,16 @@ WRONG: dict[str, tuple[Callable[[Workspace], object], Area, bool]] = {
     "inbox": (lambda w: next(file for file in w.inbox.iterdir() if not file.suffix).unlink(), Area.INBOX, False),
     "inbox's bytes": (_damage_upload, Area.INBOX, True),
 }
+
+
+@pytest.mark.parametrize(("format", "says"), [(3, "without checksums"), (CHECKED_SINCE, "until it is built again")])
+def test_an_index_of_an_earlier_format_is_said_to_be_one(curated: Workspace, format: int, says: str) -> None:
+    manifest = live_folder(curated.index) / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": format}))
+    digest = hashlib.sha256(manifest.read_bytes()).hexdigest() if format >= CHECKED_SINCE else ""
+    (curated.index / CURRENT).write_text(f"{live_generation(curated.index)} {digest}".strip() + "\n")
+    [finding] = check(curated.settings)
+    assert finding.area is Area.INDEX and says in finding.message
 
 
 @pytest.mark.parametrize("name", WRONG)
