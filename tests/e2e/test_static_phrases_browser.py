@@ -48,8 +48,9 @@ def page(browser: Browser, root: str) -> Iterator[Page]:
     context.close()
 
 
-def memes(page: Page) -> list[str]:
-    """Return the names of the memes of the results."""
+def memes(page: Page, count: int) -> list[str]:
+    """Return the names of the memes of the results, once there are so many: their number is said before they come."""
+    expect(page.locator("#results .card")).to_have_count(count)
     links = page.locator("#results .card a.picture").evaluate_all("all => all.map(one => decodeURI(one.href))")
     return [str(link).rpartition("/")[2].removesuffix(".html") for link in links]
 
@@ -65,11 +66,11 @@ def let_through(page: Page) -> None:
 def test_what_says_a_phrase_exactly_is_shown_before_what_says_it_with_a_slip_is_known(page: Page) -> None:
     page.goto('search.html?q="hate mondays"')
     expect(page.locator("[data-counted]")).to_have_text("1 meme says this")
-    assert memes(page) == ["whole.png"]
+    assert memes(page, 1) == ["whole.png"]
     let_through(page)
     expect(page.locator("[data-counted]")).to_have_text("2 memes say this")
     expect(page.locator("#results .card")).to_have_count(2)
-    assert sorted(memes(page)) == ["joined.png", "whole.png"]
+    assert sorted(memes(page, 2)) == ["joined.png", "whole.png"]
     expect(page.locator("[data-slips]")).to_be_hidden()
 
 
@@ -81,7 +82,7 @@ def test_what_is_read_does_not_move_until_the_rest_is_asked_for(page: Page) -> N
     more = page.locator("[data-slips]")
     expect(more).to_contain_text("1 more meme says this with a slip.")
     expect(first).to_be_focused()
-    assert memes(page) == ["whole.png"]
+    assert memes(page, 1) == ["whole.png"]
     assert Axe().run(page).violations_count == 0
     more.get_by_role("button").press("Enter")
     expect(page.locator("[data-counted]")).to_have_text("2 memes say this")
@@ -95,7 +96,7 @@ def test_a_phrase_that_nothing_says_exactly_is_looked_for_with_slips(page: Page)
     expect(counted).to_have_text("Nothing says exactly this. Looking for slips…")
     let_through(page)
     expect(counted).to_have_text("1 meme says this")
-    assert memes(page) == ["whole.png"]
+    assert memes(page, 1) == ["whole.png"]
     page.goto('search.html?q="hate fridays"')
     expect(counted).to_have_text("Nothing says this. Similar words:")
 
@@ -118,4 +119,4 @@ def test_the_exact_answer_stays_where_the_rest_cannot_be_loaded(page: Page) -> N
     page.goto('search.html?q="hate mondays"')
     expect(page.locator("[data-slips]")).to_contain_text("what says the phrase with a slip is not here")
     expect(page.locator("[data-counted]")).to_have_text("1 meme says this")
-    assert memes(page) == ["whole.png"]
+    assert memes(page, 1) == ["whole.png"]
