@@ -18,12 +18,12 @@ from search.query.language import (
     sounds_foreign,
 )
 from search.query.parser import Query
+from search.query.words import COMMON
 
 MIN_LETTERS = 4  # of a word that is corrected; shorter ones are near to too many others
 LONG = 8  # letters from which two edits are allowed
 MAX_READINGS = 3  # of one misspelled word
 MAX_CORRECTED = 4  # words of a query; more unknown ones are another language, not misspelled
-COMMON = 3  # memes from which a word of the library is a word, whatever its language
 MAX_REPEATED = 4  # letters of a word that are repeated for effect
 _REPEATED = re.compile(r"(\w)\1{2,}")
 

@@ -60,9 +60,9 @@ class TermVectorWriter:
     """
 
     def __init__(self, folder: Path, *, frequent: NDArray[np.int64] | None = None) -> None:
-        """Write into a folder, which is made. The terms of the hashes `frequent` count as frequent, not those that are.
+        """Write into a new folder.
 
-        Without, they are found out.
+        `frequent` are the hashes ([f], rising) of the terms that get bits; without, those of every 64th meme or more.
         """
         folder.mkdir(parents=True)
         self._folder = folder
