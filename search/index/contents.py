@@ -16,6 +16,7 @@ import numpy as np
 
 from search.catalogue import Catalogue
 from search.catalogue.texts import PassageRow
+from search.index.columns import Ids, MemeColumns, are_among, columns_without
 from search.index.generations import TEXT_FIELDS
 from search.index.vectors.owners import OwnedRows
 from search.meme import Field, Meme
@@ -55,6 +56,12 @@ class Contents:
         if self.ids is None:
             return self.catalogue.memes.everything()
         return sorted(self.catalogue.memes.many(sorted(self.ids)), key=lambda meme: meme.id)
+
+    def without_gone(self, columns: MemeColumns, changed: Ids) -> MemeColumns:
+        """Return columns without those of the changed memes ([n] rising) that are not among these any more."""
+        return columns_without(
+            columns, changed[~are_among(changed, np.array([meme.id for meme in self.memes], np.int64))]
+        )
 
     def texts(self) -> Iterator[tuple[int, Field, str]]:
         """Yield (meme id, field, text), by meme id; passages of one text are joined."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from search.catalogue import Catalogue
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
-from search.index.columns import MemeColumns, are_among, columns_without, make_columns
+from search.index.columns import MemeColumns, are_among, make_columns
 from search.index.contents import Contents
 from search.index.generations import (
     DENSE,
@@ -220,8 +220,7 @@ def rows_to_whiten(contents: Contents, encoder: str) -> Iterator[NDArray[np.floa
 
 def _group_new(source: Path, contents: Contents, changed: Ids, bits: OwnedRows, looks: OwnedRows) -> dict[int, int]:
     """Return the representative of each new meme that is a variant of one of another generation, or of a new one."""
-    known, there = LOOKS_PART.open(source), np.array([meme.id for meme in contents.memes], np.int64)
-    columns = columns_without(COLUMNS_PART.open(source), changed[~are_among(changed, there)])
+    known, columns = LOOKS_PART.open(source), contents.without_gone(COLUMNS_PART.open(source), changed)
     fingerprints = FINGERPRINTS_PART.open(source)
     alone = columns.representatives(without=np.union1d(bits.owners, looks.owners))
 

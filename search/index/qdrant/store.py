@@ -22,7 +22,7 @@ from qdrant_client import models
 from search.catalogue import Catalogue
 from search.errors import IndexUnusable
 from search.images.fingerprints import LOOK, LOOK_DIMENSIONS, PDQ, PDQ_BITS
-from search.index.columns import are_among, columns_without, make_columns
+from search.index.columns import are_among, make_columns
 from search.index.contents import Contents
 from search.index.contract import IndexStore, Making, Near
 from search.index.generations import TEXT_FIELDS, Manifest
@@ -195,8 +195,7 @@ class QdrantStore(IndexStore):
         """Return the representative of each new meme that is a variant of one of the collection, or of a new one."""
         catalogue, index = contents.catalogue, QdrantIndex(self._connection, state)
         bits, looks = _frames(contents)
-        there = np.array([meme.id for meme in contents.memes], np.int64)
-        columns = columns_without(state.columns, changed[~are_among(changed, there)])
+        columns = contents.without_gone(state.columns, changed)
         alone = columns.representatives(without=np.union1d(bits.owners, looks.owners))
 
         def likely(look: Look, _: Bits) -> tuple[Ids, NDArray[np.floating]]:
