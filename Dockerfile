@@ -13,7 +13,8 @@ COPY demo /src/demo
 # torch's index cannot be reached: --build-arg TORCH_BACKEND= --build-arg UV_FIND_LINKS=ADDRESS of a list of wheels.
 ARG TORCH_BACKEND=cpu
 ARG UV_FIND_LINKS
-RUN /opt/memetica/bin/uv pip install --python /opt/memetica/bin/python --no-cache \
+# Modules are compiled now: whoever runs the image cannot write there, and each command would compile them again.
+RUN /opt/memetica/bin/uv pip install --python /opt/memetica/bin/python --no-cache --compile-bytecode \
     ${TORCH_BACKEND:+--torch-backend "$TORCH_BACKEND"} --constraint /src/constraints.txt "/src[mcp]"
 
 FROM debian:bookworm-slim

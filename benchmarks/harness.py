@@ -77,6 +77,11 @@ def machine() -> dict[str, Any]:
     }
 
 
+def user_environ() -> dict[str, str]:
+    """Return the environment of a process that is timed: modules are compiled once, as on a user's machine."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def machine_line(facts: Mapping[str, Any]) -> str:
     """Return a machine's facts as one line."""
     packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items())

@@ -234,7 +234,7 @@ def _near_by_fingerprint(workspace: Workspace, pictures: Sequence[Image.Image]) 
     """Return the memes of the live index with the nearest fingerprints, upright, mirrored or turned."""
     try:
         folder, manifest = read_live(workspace.index)
-        verify_files(folder, manifest, part=FINGERPRINTS)
+        verify_files(folder, manifest, part=FINGERPRINTS, to_search=True)
         index = BinaryIndex.open(folder / FINGERPRINTS)
     except IndexUnusable:
         return []

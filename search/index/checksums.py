@@ -1,7 +1,7 @@
 """SHA-256 of a generation's files: computed when it is written, compared when it is opened.
 
 A damaged index file must not change rankings silently, and one flipped bit in a file of vectors does. Hashing reads
-every file once, in threads; a search reads most of them anyway, so that a cold disk is read no more than before.
+every file once, in threads; who opens an index to search it does so once a day and after each change (see `verified`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+
+from search.index.verified import VerifiedFiles
 
 Checksums = Mapping[str, str]  # path in the generation's folder -> hexadecimal SHA-256
 LOOK_SECONDS = 0.05  # between two looks at the files, so that a slow file system is not asked for every search
@@ -51,8 +53,10 @@ def file_checksums(folder: Path, *, known: Checksums, known_in: Path | None) -> 
         return dict(zip(files, pool.map(checksum, files), strict=True))
 
 
-def damaged_files(folder: Path, expected: Checksums) -> list[str]:
+def damaged_files(folder: Path, expected: Checksums, *, verified: VerifiedFiles | None = None) -> list[str]:
     """Return the paths whose file is missing, unreadable or has another checksum, sorted.
+
+    Files that `verified` remembers are not read; it is told of those that are.
 
     >>> _ = (folder / "a").write_bytes(b"")
     >>> damaged_files(folder, {"a": sha256_of(folder / "a"), "b": ""})
@@ -61,17 +65,30 @@ def damaged_files(folder: Path, expected: Checksums) -> list[str]:
 
     def is_damaged(path: str) -> bool:
         try:
-            return _checksum(folder / path) != expected[path]
+            return _checksum(folder / path, verified) != expected[path]
         except OSError:
             return True
 
+    left = [path for path in expected if not _is_verified(folder / path, expected[path], verified)]
+    if not left:
+        return []
     # The largest files first, so that the threads end at about the same time.
-    paths = sorted(expected, key=lambda path: -_size(folder / path))
+    left.sort(key=lambda path: -_size(folder / path))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return sorted(path for path, damaged in zip(paths, pool.map(is_damaged, paths), strict=True) if damaged)
+        found = sorted(path for path, damaged in zip(left, pool.map(is_damaged, left), strict=True) if damaged)
+    if verified is not None:
+        verified.write()
+    return found
 
 
-def _checksum(file: Path) -> str:
+def _is_verified(file: Path, expected: str, verified: VerifiedFiles | None) -> bool:
+    try:
+        return verified is not None and verified.checksum(file.stat()) == expected
+    except OSError:
+        return False
+
+
+def _checksum(file: Path, verified: VerifiedFiles | None = None) -> str:
     """Return a file's checksum; one that this process has read, and nobody has written to since, is not read again.
 
     Generations share files by hard links: without this, one added meme makes a server read the whole index again.
@@ -87,6 +104,8 @@ def _checksum(file: Path) -> str:
         while len(_known) >= _MOST_KNOWN:
             _known.pop(next(iter(_known), stamp), None)
         _known[stamp] = checksum
+        if verified is not None and after.st_ctime_ns == found.st_ctime_ns:
+            verified.add(after, checksum)
     return checksum
 
 

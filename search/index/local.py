@@ -62,7 +62,7 @@ class LocalIndex:
     def open(cls, index: Path) -> LocalIndex:
         """Return the live generation in an index folder, opened; raise IndexUnusable when it is missing or damaged.
 
-        The checksum of every file is compared first.
+        The checksum of every file is compared first, unless that was done within a day and the file has not changed.
 
         >>> from search.index import LocalIndex
         >>> index = LocalIndex.open(workspace.index)
@@ -273,7 +273,7 @@ def _is_parallel(ask: Ask) -> bool:
 
 def _opened(folder: Path, manifest: Manifest) -> LocalIndex:
     watch = FileWatch.begin(folder, manifest.files)
-    verify_files(folder, manifest)
+    verify_files(folder, manifest, to_search=True)
     dimensions = manifest.encoders.get(manifest.text_encoder, 0)
     dense = {field: dense_part(field, dimensions=dimensions).open(folder) for field in TEXT_FIELDS if dimensions}
     found = LocalIndex(

@@ -10,6 +10,7 @@ from search.index.checksums import damaged_files
 from search.index.generations import FORMAT, PICTURES, Manifest, read_live
 from search.index.parts import pictures_part
 from search.index.vectors.dense import DenseIndex
+from search.index.verified import VERIFIED, VerifiedFiles
 
 REBUILD_HINT = "`memetica index` builds it again; `memetica check` lists what else is damaged."
 
@@ -26,20 +27,21 @@ def open_picture_vectors(index: Path) -> PictureVectors | None:
     """Return the picture embeddings of the live generation in an index folder, or None."""
     try:
         folder, manifest = read_live(index)
-        verify_files(folder, manifest, part=PICTURES)
+        verify_files(folder, manifest, part=PICTURES, to_search=True)
         pictures = open_pictures(folder, manifest)
     except IndexUnusable:
         return None
     return None if pictures is None else PictureVectors(manifest.image_encoder, pictures)
 
 
-def verify_files(folder: Path, manifest: Manifest, *, part: str = "") -> None:
+def verify_files(folder: Path, manifest: Manifest, *, part: str = "", to_search: bool = False) -> None:
     """Raise IndexUnusable unless the files of a generation, or of one of its folders, are as they were written.
 
-    A generation of a format without checksums is not verified.
+    `to_search` leaves out those that were verified within a day and have not changed since. A generation of a format
+    without checksums is not verified.
     """
     expected = {path: sha for path, sha in manifest.files.items() if not part or path.startswith(f"{part}/")}
-    found = damaged_files(folder, expected)
+    found = damaged_files(folder, expected, verified=VerifiedFiles(folder.parent / VERIFIED) if to_search else None)
     if found:
         raise damaged_index(folder, found)
 

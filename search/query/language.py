@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib import resources
-from itertools import islice
 
 import regex
 
@@ -59,7 +58,17 @@ def english_words() -> frozenset[str]:
     >>> "walk" in english_words(), "walkz" in english_words()
     (True, False)
     """
-    return frozenset(islice(english_frequencies(), ENGLISH))
+    return frozenset(_frequency_list()[: 2 * ENGLISH : 2])
+
+
+@lru_cache(maxsize=1)
+def all_english_words() -> frozenset[str]:
+    """Return 82,765 words of English, the rare ones too.
+
+    >>> "zebu" in all_english_words(), "zebu" in english_words()
+    (True, False)
+    """
+    return frozenset(_frequency_list()[::2])
 
 
 @lru_cache(maxsize=1)
@@ -69,13 +78,13 @@ def english_frequencies() -> dict[str, int]:
     >>> english_frequencies()["walk"] > english_frequencies()["waltz"]
     True
     """
-    lines = (resources.files("search.query") / "english_frequencies.txt").read_text("utf-8").splitlines()
-    return {word: int(count) for word, count in (line.split() for line in lines)}
+    listed = _frequency_list()
+    return dict(zip(listed[::2], map(int, listed[1::2]), strict=True))
 
 
-@lru_cache(maxsize=1)
-def _all_english_words() -> frozenset[str]:
-    return frozenset(english_frequencies())
+def _frequency_list() -> list[str]:
+    """Return the list as it is written: a word, how often it occurs, the next word."""
+    return (resources.files("search.query") / "english_frequencies.txt").read_text("utf-8").split()
 
 
 def is_english_word(word: str) -> bool:
@@ -108,7 +117,7 @@ def reads_as_english(index: WordIndex) -> bool:
         if len(word) < MIN_LETTERS or not _LATIN.match(word):
             continue
         total += 1
-        known += word in _all_english_words()
+        known += word in all_english_words()
     return total < MIN_WORDS or known >= MIN_SHARE * total
 
 
@@ -142,7 +151,7 @@ def is_another_language(words: Sequence[str], index: WordIndex) -> bool:
     told = [word_as_written(word) for word in words if len(word) >= MIN_LETTERS and word.isalpha()]
     if len(told) < MIN_TOLD or not reads_as_english(index):
         return False
-    known = sum(word in _all_english_words() or word in index.vocabulary for word in told)
+    known = sum(word in all_english_words() or word in index.vocabulary for word in told)
     return known < MAX_KNOWN * len(told)
 
 
@@ -162,9 +171,9 @@ def sounds_foreign(words: Sequence[str]) -> bool:
     english = sum(is_stop_word(word) for word in written)
     stop_words = Counter(language for word in written for language in stop_word_languages(word))
     likely = {language for language, count in stop_words.items() if count + accented >= MIN_SIGNS and count > english}
-    # The list of English words is read for few queries: it takes a tenth of a second, once in a process.
+    # The list of English words is read for few queries: it takes hundredths of a second, once in a process.
     return bool(likely) and any(
-        not likely.isdisjoint(stop_word_languages(word)) for word in written if word not in _all_english_words()
+        not likely.isdisjoint(stop_word_languages(word)) for word in written if word not in all_english_words()
     )
 
 
@@ -199,7 +208,7 @@ def unread_notice(
     if not _LETTERS.search(text):
         return ""  # signs, digits and emoji are of no language
     words = [text[token.start : token.end] for token in tokenize(text)]
-    # Asked first, because to find out what an encoder reads takes a tenth of a second, once in a process.
+    # Asked first, because to find out what an encoder reads takes hundredths of a second, once in a process.
     if text.isascii() and (found or not is_another_language(words, index)):
         return ""
     if coverage_for(text_encoder) is EVERYTHING:

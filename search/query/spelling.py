@@ -10,7 +10,7 @@ from itertools import product
 from search.index.lexical.analyzer import query_terms, stop_word_languages, tokenize, word_as_written
 from search.index.lexical.vocabulary import WordIndex
 from search.query.language import (
-    english_frequencies,
+    all_english_words,
     english_words,
     is_contraction,
     is_english_word,
@@ -102,7 +102,7 @@ def _are_strange(words: Sequence[str], corrections: Collection[str], index: Word
 
 
 def _is_usual(word: str, index: WordIndex) -> bool:
-    return word in english_frequencies() or is_contraction(word) or word_as_written(word) in index.vocabulary
+    return word in all_english_words() or is_contraction(word) or word_as_written(word) in index.vocabulary
 
 
 def _is_foreign(word: str, index: WordIndex) -> bool:

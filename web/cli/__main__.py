@@ -1,5 +1,5 @@
 """`python -m web.cli` is the `memetica` command."""
 
-from web.cli.main import main
+from web.cli.process import run
 
-main(prog_name="memetica")
+run()

@@ -30,6 +30,7 @@ from search.duplicates.keypoints.index import (
 )
 from search.images.fingerprints import PDQ
 from search.index.checksums import damaged_files, file_checksums, sha256_of
+from search.index.verified import VERIFIED, VerifiedFiles
 from search.system.atomic_write import write_atomically
 from search.system.processes import is_running
 
@@ -94,7 +95,9 @@ def open_stored(folder: Path) -> StoredKeypoints | None:
         if not name.isalnum() or sha256_of(generation / MANIFEST) != manifest_hash:
             return None
         manifest = json.loads((generation / MANIFEST).read_text("utf-8"))
-        if manifest["version"] != VERSION or damaged_files(generation, manifest["files"]):
+        if manifest["version"] != VERSION:
+            return None
+        if damaged_files(generation, manifest["files"], verified=VerifiedFiles(folder / VERIFIED)):
             return None
         tables = tuple(
             HashTable(
