@@ -12,7 +12,7 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -33,6 +33,9 @@ WRITTEN = "written"  # the words as written
 FINGERPRINT = "pdq"  # a vector of 256 numbers of one size, so that cosines tell how many bits agree
 ROWS = "rows"  # in the payload: the embeddings of fields that are judged by more than their best one
 FIELDS_WITH_ROWS = (Field.ANALYSIS,)
+COUNTS = "counts"  # in the payload: how many rows the meme has, by the manifest's names
+PUT = "put"  # in the payload: the change that wrote the point; none where that was the collection's making
+BEFORE = "before"  # in the payload: what `kept_payload` kept of the point in whose place this one came
 _K1, _B = 1.2, 0.75  # tantivy's
 _PLAIN = re.compile(r"(?!0x)[a-z0-9]+")
 _GAP = "0x"  # between two passages; no term is encoded as this
@@ -196,10 +199,14 @@ def point_of(
     document: Document,
     rows: Mapping[str, NDArray[np.floating]],
     *,
+    counts: Mapping[str, int],
     representative: int,
     mean_lengths: Mapping[str, float],
 ) -> models.PointStruct:
-    """Return a meme as a point; `rows` ([m, d] each) are by the name of the vector, those of texts whitened."""
+    """Return a meme as a point; `rows` ([m, d] each) are by the name of the vector, those of texts whitened.
+
+    `counts` are the numbers of these rows by the manifest's names.
+    """
     terms = terms_of(document)
     vectors: dict[str, Any] = {name: own.astype(float).tolist() for name, own in rows.items() if len(own)}
     for field in TERM_FIELDS:
@@ -224,6 +231,7 @@ def point_of(
         "parts": parts,
         "prefixes": sorted({part[:end] for part in parts for end in range(MIN_PREFIX, len(part) + 1)}),
         row_key(WRITTEN): _row_of(terms.rows),
+        COUNTS: dict(counts),
     }
     for field in TEXT_FIELDS:
         payload[row_key(field.value)] = _row_of(terms.of(field.value))
@@ -236,6 +244,27 @@ def point_of(
 def _row_of(passages: Sequence[Sequence[str]]) -> str:
     """Return the tokens of passages in a row, with a gap between two."""
     return f" {_GAP} ".join(" ".join(map(token_of, one)) for one in passages)
+
+
+def counted_payload(payload: Mapping[str, Any], changes: Collection[str]) -> Mapping[str, Any] | None:
+    """Return the payload with which a meme is counted in a state that has some changes; None for one that is not.
+
+    A change writes its points before the state knows it. One that was killed in between has left a point that is not
+    counted as it is now, but as it was before.
+
+    >>> counted_payload({"put": "b", "before": {"put": "a"}}, {"a"})
+    {'put': 'a'}
+    """
+    found: Mapping[str, Any] | None = payload
+    while found is not None and found.get(PUT) not in (None, *changes):
+        found = found.get(BEFORE)
+    return found
+
+
+def kept_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a payload tells how its meme is counted."""
+    keys = ("has", "spelled", WRITTEN, COUNTS, PUT, *(row_key(field.value) for field in TEXT_FIELDS))
+    return {key: payload[key] for key in keys if key in payload}
 
 
 def terms_of_payload(payload: Mapping[str, Any]) -> TermsOf:

@@ -49,6 +49,7 @@ class StoredState:
     samples: Mapping[Field, NDArray[np.floating]]
     mean_lengths: Mapping[str, float]
     changes: int = 0
+    applied: frozenset[str] = frozenset()  # the names of these changes
 
     @property
     def name(self) -> str:
@@ -60,6 +61,7 @@ class StoredState:
 class Change:
     """The memes that were put in anew, those that are no longer as they were, and what that adds to the counts."""
 
+    name: str
     added: MemeColumns
     without: Ids
     counts: WordCounts
@@ -70,7 +72,7 @@ class Change:
         files = {
             _COLUMNS: _written(write_columns, self.added),
             _WORDS: _json(self.counts.as_json()),
-            _ABOUT: _json({"without": self.without.tolist(), "rows": dict(self.rows)}),
+            _ABOUT: _json({"name": self.name, "without": self.without.tolist(), "rows": dict(self.rows)}),
         }
         payload = {STATE: [CHANGE], "collection": collection, "at": time.time_ns(), "data": _packed(files)}
         connection.ask(connection.client.upsert, collection, [_point(payload)], wait=True)
@@ -81,6 +83,7 @@ class Change:
         files = _unpacked([payload["data"]])
         about = json.loads(files[_ABOUT])
         return cls(
+            about.get("name", ""),  # a change of an earlier version has none
             read_columns(io.BytesIO(files[_COLUMNS])),
             np.array(about["without"], np.int64),
             WordCounts.of_json(json.loads(files[_WORDS])),
@@ -97,7 +100,8 @@ class Change:
         manifest = replace(
             state.manifest, memes=len(columns), rows=rows, changed=state.manifest.changed + len(self.without)
         )
-        return replace(state, manifest=manifest, columns=columns, changes=state.changes + 1)
+        applied = state.applied | {self.name}
+        return replace(state, manifest=manifest, columns=columns, changes=state.changes + 1, applied=applied)
 
 
 def write_base(connection: Connection, collection: str, state: StoredState) -> None:

@@ -29,7 +29,19 @@ from search.index.generations import TEXT_FIELDS, Manifest
 from search.index.lexical.writer import Document, documents_of
 from search.index.qdrant.connection import Connection, QdrantAddress, connect
 from search.index.qdrant.index import QdrantIndex, vector_rows
-from search.index.qdrant.points import FINGERPRINT, TERM_FIELDS, fingerprint_rows, point_of, terms_of, terms_of_payload
+from search.index.qdrant.points import (
+    BEFORE,
+    COUNTS,
+    FINGERPRINT,
+    PUT,
+    TERM_FIELDS,
+    counted_payload,
+    fingerprint_rows,
+    kept_payload,
+    point_of,
+    terms_of,
+    terms_of_payload,
+)
 from search.index.qdrant.schema import KEYWORDS, NUMBERS, ROWS_INDEXED, collection_settings, row_index
 from search.index.qdrant.state import Change, StoredState, read_state, state_name, write_base
 from search.index.qdrant.words import WordCounts
@@ -177,11 +189,21 @@ class QdrantStore(IndexStore):
                 representatives=representatives,
             )
         there = changed[are_among(changed, state.columns.ids)].tolist()
+        before: dict[int, Mapping[str, Any]] = {}
         for some in batched(there, AT_ONCE):
             for point in ask(client.retrieve, state.collection, some, with_payload=True):
-                if _TEXTS.intersection(point.payload["has"]):  # a meme without texts is not counted
-                    counts.add(WordCounts.of_terms(terms_of_payload(point.payload)), times=-1)
-        change = Change(added, changed, counts, rows)
+                known = counted_payload(point.payload, state.applied)
+                if known is not None:
+                    before[point.id] = kept_payload(known)
+        for known in before.values():
+            if _TEXTS.intersection(known["has"]):  # a meme without texts is not counted
+                counts.add(WordCounts.of_terms(terms_of_payload(known)), times=-1)
+            for key, number in known.get(COUNTS, {}).items():
+                rows[key] = rows.get(key, 0) - number
+        change = Change(uuid.uuid4().hex, added, changed, counts, rows)
+        for point in points:
+            replaced = {BEFORE: before[int(point.id)]} if int(point.id) in before else {}
+            point.payload = {**(point.payload or {}), PUT: change.name, **replaced}
         gone = sorted(set(there) - set(added.ids.tolist()))
         # A reader leaves out points that its columns do not have: new points come before the change, others go after.
         for batch in batched(points, AT_ONCE):
@@ -277,9 +299,9 @@ class _Making:
     ) -> Iterator[models.PointStruct]:
         """Yield the points of the memes; add to `rows` how many rows there are, and to `has` who has what."""
         own = self._rows(contents)
+        keys = {name: "fingerprints" if name == FINGERPRINT else vector_rows(Field(name)) for name in own}
         for name, owned in own.items():
-            key = "fingerprints" if name == FINGERPRINT else vector_rows(Field(name))
-            rows[key] = rows.get(key, 0) + len(owned.rows)
+            rows[keys[name]] = rows.get(keys[name], 0) + len(owned.rows)
         texts = {document.id: document for document in _documents(contents)}
         for meme in contents.memes:
             document = texts.get(meme.id, Document(meme.id, {}, meme.path))
@@ -293,6 +315,7 @@ class _Making:
                 meme,
                 document,
                 of_meme,
+                counts={keys[name]: len(rows_of_meme) for name, rows_of_meme in of_meme.items() if len(rows_of_meme)},
                 representative=representatives.get(meme.id, meme.id),
                 mean_lengths=self.mean_lengths,
             )

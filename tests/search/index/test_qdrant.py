@@ -339,6 +339,50 @@ def test_many_changed_memes_are_sent_in_several_requests(workspace: Workspace, m
     assert after.lexical.counts == before.lexical.counts
 
 
+def write_texts(workspace: Workspace, ids: list[int], text: str) -> None:
+    """Let the library say something else of some memes, and read it."""
+    for id in ids:
+        (workspace.library / f"{workspace.catalogue.memes.get(id).path}.txt").write_text(text, "utf-8")
+    index_library(workspace, progress=SILENT, load_encoder=lambda _: HashingTextEncoder())
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("kills", [1, 3])
+@pytest.mark.parametrize("changed", [True, False], ids=["changed", "unchanged"])
+def test_changes_that_were_killed_before_they_were_counted_are_counted_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, kills: int, changed: bool
+) -> None:
+    warnings.filterwarnings("ignore", message="Payload indexes have no effect")
+    store = QdrantStore(Connection(QdrantClient(":memory:"), "memes"))
+    store.build(workspace.catalogue, MAKING)
+    ids = store.open().columns.ids.tolist()[:4]
+
+    def killed(*arguments: object) -> None:
+        raise Killed
+
+    for kill in range(kills):
+        if changed:
+            write_texts(workspace, ids, f"words of the attempt {'abc'[kill]} to tell")
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(qdrant_state.Change, "write", killed)
+            store.put(workspace.catalogue, ids, least_weight=MAKING.least_weight)
+    if changed:
+        write_texts(workspace, ids[:1], "the last words")
+    store.put(workspace.catalogue, ids, least_weight=MAKING.least_weight)
+    store.drop(workspace.catalogue, ids[1:2])
+    store.put(workspace.catalogue, ids[1:2], least_weight=MAKING.least_weight)
+    after = store.open()
+    fresh = QdrantStore(Connection(QdrantClient(":memory:"), "memes"))
+    fresh.build(workspace.catalogue, MAKING)
+    expected = fresh.open()
+    assert after.lexical.counts == expected.lexical.counts
+    assert dict(after.manifest.rows) == dict(expected.manifest.rows)
+    assert after.columns.ids.tolist() == expected.columns.ids.tolist()
+
+
 def test_a_meme_whose_name_has_no_letters_is_counted_once_however_often_it_changes(workspace: Workspace) -> None:
     warnings.filterwarnings("ignore", message="Payload indexes have no effect")
     file = workspace.library / "!" / "?.png"
