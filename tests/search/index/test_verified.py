@@ -135,6 +135,17 @@ def test_a_damaged_memory_is_none(
     assert read == []
 
 
+def test_a_memory_of_another_version_is_none(
+    workspace: Workspace, read: list[str], another_process: Callable[[], None]
+) -> None:
+    LocalIndex.open(workspace.index)
+    written = json.loads((workspace.index / VERIFIED).read_text("utf-8"))
+    (workspace.index / VERIFIED).write_text(json.dumps(written | {"version": 0}), "utf-8")
+    another_process()
+    LocalIndex.open(workspace.index)
+    assert len(read) > 10
+
+
 def test_a_folder_that_cannot_be_written_to_is_read_each_time(
     workspace: Workspace, read: list[str], another_process: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
