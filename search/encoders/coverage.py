@@ -8,7 +8,6 @@ vocabulary lacks have names in English, by which they are asked for.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -113,7 +112,9 @@ def coverage_of(tokenizer: Tokenizer) -> Coverage:
     >>> coverage_of(Tokenizer(models.WordPiece(vocabulary | {"[UNK]": 676, "猫": 677}))).scripts
     frozenset({'Latin'})
     """
-    is_bytes = "ByteLevel" in json.dumps(json.loads(tokenizer.to_str()).get("pre_tokenizer"))
+    # As it is pickled: JSON of this part alone, while `to_str` writes the whole vocabulary.
+    splitter = tokenizer.pre_tokenizer
+    is_bytes = splitter is not None and b"ByteLevel" in splitter.__getstate__()
     byte_of = _byte_letters()
     pieces: Counter[str] = Counter()
     ideographs: Counter[str] = Counter()

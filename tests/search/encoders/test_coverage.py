@@ -93,12 +93,14 @@ def test_a_script_is_read_from_hundreds_of_pieces_or_thousands_of_ideographs(
     assert coverage_of(Tokenizer(models.WordPiece(vocabulary))).scripts == scripts
 
 
-def test_the_vocabulary_of_a_byte_level_tokenizer_is_read_as_text() -> None:
+@pytest.mark.parametrize("is_one_of_several", [False, True])
+def test_the_vocabulary_of_a_byte_level_tokenizer_is_read_as_text(is_one_of_several: bool) -> None:
     words = [f"{chr(0x430 + a)}{chr(0x430 + b)}" for a in range(32) for b in range(32)]
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     pieces = ["".join(piece for piece, _ in byte_level.pre_tokenize_str(word)) for word in words]
     tokenizer = Tokenizer(models.BPE({piece: at for at, piece in enumerate(pieces)}, []))
-    tokenizer.pre_tokenizer = byte_level
+    several = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), byte_level])
+    tokenizer.pre_tokenizer = several if is_one_of_several else byte_level
     assert coverage_of(tokenizer).scripts == {"Cyrillic"}
 
 
