@@ -77,11 +77,6 @@ def machine() -> dict[str, Any]:
     }
 
 
-def user_environ() -> dict[str, str]:
-    """Return the environment of a process that is timed: modules are compiled once, as on a user's machine."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-
-
 def machine_line(facts: Mapping[str, Any]) -> str:
     """Return a machine's facts as one line."""
     packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items())
@@ -236,6 +231,7 @@ class Benchmark:
     def run(self, measure: Callable[[Namespace, Report], None], arguments: Sequence[str] | None = None) -> int:
         """Measure and print; return the exit status. A benchmark without its data reports it and returns 0."""
         given = self.parse(arguments)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # processes find compiled modules, as on a user's machine
         report = Report(json=given.json)
         name = Path(sys.modules[measure.__module__].__file__ or "benchmark").stem
         report.head(name, {key: value for key, value in vars(given).items() if key not in ("json", "small")})

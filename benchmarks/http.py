@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import quote, urlsplit
 
-from benchmarks.harness import PROJECT, Benchmark, Report, Skipped, percentiles, user_environ
+from benchmarks.harness import PROJECT, Benchmark, Report, Skipped, percentiles
 from benchmarks.scale import add_folder, fill, folder_of, mixed_vectors, pools, sampled, source_of_texts
 from indexer.stages.build_index import build_index
 from search.catalogue import open_catalogue
@@ -68,7 +69,7 @@ def server(
     settings = settings.absolute()
     command = [sys.executable, "-m", "web.cli", "serve", "--port", "0", "--json"]
     command += ["--data", str(settings.data), "--library", str(settings.library)]
-    environ = user_environ() | ({} if image_encoder is None else {"MEMETICA_IMAGE_ENCODER": image_encoder})
+    environ = os.environ | ({} if image_encoder is None else {"MEMETICA_IMAGE_ENCODER": image_encoder})
     environ["PYTHONPATH"] = str(tree)
     with subprocess.Popen(
         command, cwd=tree, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -113,7 +114,7 @@ def cold(settings: Settings, query: str) -> float:
     """Return the seconds of a whole `memetica search`."""
     command = [sys.executable, "-m", "web.cli", "search", query, "--json", "--data", str(settings.data)]
     begun = time.perf_counter()
-    subprocess.run(command, env=user_environ(), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - begun
 
 

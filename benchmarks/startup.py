@@ -11,6 +11,7 @@ ours can shorten.
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.harness import Benchmark, Report, user_environ
+from benchmarks.harness import Benchmark, Report
 
 BENCHMARK = Benchmark(__doc__, needs="nothing", takes="20 s")
 BENCHMARK.parser.add_argument("--data", type=Path, help="a data folder to search in")
@@ -33,9 +34,7 @@ COMPLETING = {"_MEMETICA_COMPLETE": "bash_complete", "COMP_WORDS": "memetica se"
 def processor_seconds(arguments: Sequence[str], environ: Mapping[str, str]) -> float:
     """Return the processor time of one Python process, in seconds."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
-        [sys.executable, *arguments], env={**user_environ(), **environ}, check=True, stdout=subprocess.DEVNULL
-    )
+    subprocess.run([sys.executable, *arguments], env=os.environ | environ, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

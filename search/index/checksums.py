@@ -65,48 +65,46 @@ def damaged_files(folder: Path, expected: Checksums, *, verified: VerifiedFiles 
 
     def is_damaged(path: str) -> bool:
         try:
-            return _checksum(folder / path, verified) != expected[path]
+            return _checksum(folder / path, expected=expected[path], verified=verified) != expected[path]
         except OSError:
             return True
 
-    left = [path for path in expected if not _is_verified(folder / path, expected[path], verified)]
-    if not left:
-        return []
     # The largest files first, so that the threads end at about the same time.
-    left.sort(key=lambda path: -_size(folder / path))
+    paths = sorted(expected, key=lambda path: -_size(folder / path))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = sorted(path for path, damaged in zip(left, pool.map(is_damaged, left), strict=True) if damaged)
+        found = sorted(path for path, damaged in zip(paths, pool.map(is_damaged, paths), strict=True) if damaged)
     if verified is not None:
         verified.write()
     return found
 
 
-def _is_verified(file: Path, expected: str, verified: VerifiedFiles | None) -> bool:
-    try:
-        return verified is not None and verified.checksum(file.stat()) == expected
-    except OSError:
-        return False
-
-
-def _checksum(file: Path, verified: VerifiedFiles | None = None) -> str:
+def _checksum(file: Path, *, expected: str = "", verified: VerifiedFiles | None = None) -> str:
     """Return a file's checksum; one that this process has read, and nobody has written to since, is not read again.
 
-    Generations share files by hard links: without this, one added meme makes a server read the whole index again.
+    Generations share files by hard links: without this, one added meme makes a server read the whole index again. What
+    `verified` remembers to be as `expected` counts as read.
     """
     found = file.stat()
     stamp = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
     known = _known.get(stamp)
     if known is not None:
         return known
+    if verified is not None and verified.has(found, expected):
+        _keep(stamp, expected)
+        return expected
     checksum = sha256_of(file)
+    if verified is not None and checksum == expected:
+        verified.add(found, checksum)
     after = file.stat()
     if (after.st_dev, after.st_ino, after.st_size, after.st_mtime_ns) == stamp:
-        while len(_known) >= _MOST_KNOWN:
-            _known.pop(next(iter(_known), stamp), None)
-        _known[stamp] = checksum
-        if verified is not None and after.st_ctime_ns == found.st_ctime_ns:
-            verified.add(after, checksum)
+        _keep(stamp, checksum)
     return checksum
+
+
+def _keep(stamp: tuple[int, ...], checksum: str) -> None:
+    while len(_known) >= _MOST_KNOWN:
+        _known.pop(next(iter(_known), stamp), None)
+    _known[stamp] = checksum
 
 
 def _size(file: Path) -> int:

@@ -36,8 +36,8 @@ class VerifiedFiles:
 
     >>> _ = (folder / "a").write_bytes(b"")
     >>> verified = VerifiedFiles(folder / "verified.json")
-    >>> verified.checksum((folder / "a").stat()) is None
-    True
+    >>> verified.has((folder / "a").stat(), "e3b0c442")
+    False
     """
 
     def __init__(self, file: Path) -> None:
@@ -46,15 +46,15 @@ class VerifiedFiles:
         self._entries = _read(file)
         self._is_changed = False
 
-    def checksum(self, found: os.stat_result) -> str | None:
-        """Return the checksum of a file that is as it was when it was verified, else None."""
+    def has(self, found: os.stat_result, checksum: str) -> bool:
+        """Return whether a file is as it was when it was verified to have a checksum."""
         entry = self._entries.get(_stamp(found))
-        return entry.checksum if entry is not None and _is_kept(entry, time()) else None
+        return entry is not None and entry.checksum == checksum and _is_kept(entry, time())
 
     def add(self, found: os.stat_result, checksum: str) -> None:
         """Remember the checksum of a file that was read just now, unless it changed too lately to tell the next change.
 
-        `found` is how the file was before and after it was read.
+        `found` is how the file was before it was read: one that was written to meanwhile is another one afterwards.
         """
         now = time()
         if now - max(found.st_mtime, found.st_ctime) > SETTLED_SECONDS:

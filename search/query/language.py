@@ -58,7 +58,7 @@ def english_words() -> frozenset[str]:
     >>> "walk" in english_words(), "walkz" in english_words()
     (True, False)
     """
-    return frozenset(_frequency_list()[: 2 * ENGLISH : 2])
+    return frozenset(_listed_words()[:ENGLISH])
 
 
 @lru_cache(maxsize=1)
@@ -68,7 +68,7 @@ def all_english_words() -> frozenset[str]:
     >>> "zebu" in all_english_words(), "zebu" in english_words()
     (True, False)
     """
-    return frozenset(_frequency_list()[::2])
+    return frozenset(_listed_words())
 
 
 @lru_cache(maxsize=1)
@@ -80,6 +80,11 @@ def english_frequencies() -> dict[str, int]:
     """
     listed = _frequency_list()
     return dict(zip(listed[::2], map(int, listed[1::2]), strict=True))
+
+
+@lru_cache(maxsize=1)
+def _listed_words() -> tuple[str, ...]:
+    return tuple(_frequency_list()[::2])
 
 
 def _frequency_list() -> list[str]:

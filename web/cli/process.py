@@ -19,12 +19,12 @@ _exit_code: int | None = None  # of a command that may end at once
 
 def run() -> None:
     """Run the command, and end the process with its exit code; the entry point of `memetica`."""
+    global _exit_code
     gc.set_threshold(_YOUNG_OBJECTS)
     atexit.register(_end)  # before all others: it is called after them, and after all threads have ended
     try:
         main(prog_name="memetica")
     except SystemExit as ended:
-        global _exit_code
         if ended.code is None or isinstance(ended.code, int):
             _exit_code = ended.code or 0
         raise

@@ -23,7 +23,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue_cv = _Waiting(self.lock)
+        self.queue_cv = _LifoCondition(self.lock)
 
     def add_task(self, task: Any) -> None:
         """Add a connection whose first request is complete."""
@@ -36,8 +36,8 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
                 self.queue.appendleft(task)
 
 
-class _Waiting:
-    """Threads that wait, as `threading.Condition` has them, but the one that began last is woken first.
+class _LifoCondition:
+    """What waitress uses of `threading.Condition`, but the thread that began to wait last is woken first.
 
     Whoever calls a method holds the lock.
     """

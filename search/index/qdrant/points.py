@@ -252,18 +252,15 @@ def counted_payload(payload: Mapping[str, Any], changes: Collection[str]) -> Map
     A change writes its points before the state knows it. One that was killed in between has left a point that is not
     counted as it is now, but as it was before.
 
-    >>> counted_payload({"put": "b", "before": {"put": "a"}}, {"a"})
-    {'put': 'a'}
+    >>> counted_payload({"put": "b", "before": {"has": ["ocr"]}}, {"a"})
+    {'has': ['ocr']}
     """
-    found: Mapping[str, Any] | None = payload
-    while found is not None and found.get(PUT) not in (None, *changes):
-        found = found.get(BEFORE)
-    return found
+    return payload if payload.get(PUT) in (None, *changes) else payload.get(BEFORE)
 
 
 def kept_payload(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a payload tells how its meme is counted."""
-    keys = ("has", "spelled", WRITTEN, COUNTS, PUT, *(row_key(field.value) for field in TEXT_FIELDS))
+    keys = ("has", "spelled", WRITTEN, COUNTS, *(row_key(field.value) for field in TEXT_FIELDS))
     return {key: payload[key] for key in keys if key in payload}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from indexer.stages.build_index import build_index
+from indexer.stages.update_index import update_index
 from indexer.upkeep.check import check
 from search.duplicates.keypoints import files as keypoint_files
 from search.errors import DataFolderError, IndexUnusable
@@ -144,6 +145,32 @@ def test_a_memory_of_another_version_is_none(
     another_process()
     LocalIndex.open(workspace.index)
     assert len(read) > 10
+
+
+def test_a_memory_of_another_checksum_is_none(
+    workspace: Workspace, read: list[str], another_process: Callable[[], None]
+) -> None:
+    LocalIndex.open(workspace.index)
+    written = json.loads((workspace.index / VERIFIED).read_text("utf-8"))
+    files = {stamp: ["0" * 64, at] for stamp, (_, at) in written["files"].items()}
+    (workspace.index / VERIFIED).write_text(json.dumps(written | {"files": files}), "utf-8")
+    another_process()
+    LocalIndex.open(workspace.index)
+    assert len(read) > 10
+
+
+def test_a_process_that_believed_the_memory_does_not_read_the_index_to_extend_it(
+    workspace: Workspace, another_process: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LocalIndex.open(workspace.index)
+    another_process()
+    source = live_folder(workspace.index)
+    read: list[Path] = []
+    monkeypatch.setattr(checksums, "sha256_of", lambda file: read.append(file) or sha256_of(file))
+    LocalIndex.open(workspace.index)
+    assert update_index(workspace, [4], encoder=HashingTextEncoder()).changed == 1
+    assert live_folder(workspace.index) != source
+    assert read and not [file for file in read if file.is_relative_to(source)]
 
 
 def test_a_folder_that_cannot_be_written_to_is_read_each_time(
