@@ -27,6 +27,8 @@ class Worker:
     >>> worker.wait_until_idle(5), pieces
     (True, [])
     >>> worker.close()
+    >>> worker.wait_until_ended(0)
+    True
     """
 
     def __init__(
@@ -46,7 +48,8 @@ class Worker:
         self._retry_seconds = retry_seconds
         self._lock = threading.Lock()
         self._woken = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: threading.Thread | None = None  # the last one, also when it ends or has ended
+        self._running = False  # whether that thread will still look for work
         self._closed = False
         self._idle = threading.Event()
         self._idle.set()
@@ -58,22 +61,30 @@ class Worker:
                 return
             self._idle.clear()
             self._woken.set()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+            if not self._running:
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                thread.start()
+                self._thread, self._running = thread, True
 
     def wait_until_idle(self, seconds: float) -> bool:
         """Wait until there is no more work; return whether that happened within this many seconds."""
         return self._idle.wait(seconds)
+
+    def wait_until_ended(self, seconds: float) -> bool:
+        """Wait until no thread is left, nor what it had open; return whether that happened within this many seconds."""
+        with self._lock:
+            thread = self._thread
+        if thread is None:
+            return True
+        thread.join(seconds)  # a thread that `threading.enumerate` no longer lists may still be closing files
+        return not thread.is_alive()
 
     def close(self) -> None:
         """End the thread after its current piece of work, and wait at most 10 seconds for it."""
         with self._lock:
             self._closed = True
             self._woken.set()
-            thread = self._thread
-        if thread is not None:
-            thread.join(10)
+        self.wait_until_ended(10)
 
     def _run(self) -> None:
         work: Callable[[], bool] | None = None
@@ -102,6 +113,6 @@ class Worker:
             self._woken.wait(pause)
             with self._lock:
                 if not self._woken.is_set() and monotonic() >= busy_until:
-                    self._thread = None
+                    self._running = False
                     self._on_idle()
                     return

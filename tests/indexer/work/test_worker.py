@@ -1,8 +1,9 @@
-"""Workers: a thread that sleeps and wakes again leaves nothing open."""
+"""Workers: their thread ends with nothing left open, and is woken again."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from indexer.work.worker import Worker
 from search.catalogue import open_catalogue
 from search.settings import Settings
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
@@ -27,10 +28,60 @@ def test_a_worker_that_sleeps_and_wakes_leaves_no_file_open(tmp_path: Path) -> N
         counts = []
         for round in range(1, 21):
             worker.wake()
-            until(
-                lambda round=round: len(ended) == round and not any(one.name == "test" for one in threading.enumerate())
-            )
+            assert worker.wait_until_ended(PATIENCE) and len(ended) == round
             files = [one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
             counts.append(sum(file.is_relative_to(tmp_path) for file in files))
-        assert len(asked) >= 20 and counts[-1] == counts[0], counts
+        assert len(asked) >= 20 and set(counts) == {counts[0]}, counts
         worker.close()
+
+
+class _Resource:
+    """What a thread holds until it ends, and what is not closed before it may be."""
+
+    def __init__(self, may_close: threading.Event, closed: threading.Event) -> None:
+        self._may_close, self._closed = may_close, closed
+
+    def __del__(self) -> None:
+        self._may_close.wait(PATIENCE)
+        self._closed.set()
+
+
+@pytest.mark.parametrize("end", [Worker.close, lambda worker: worker.wait_until_ended(PATIENCE)])
+def test_a_worker_has_ended_when_what_its_thread_held_is_closed(end: Callable[[Worker], object]) -> None:
+    local = threading.local()
+    idle, may_close, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def prepare() -> Callable[[], bool]:
+        local.resource = _Resource(may_close, closed)
+        return lambda: False
+
+    worker = Worker("closing", prepare, on_idle=idle.set, idle_seconds=0.0)
+    worker.wake()
+    assert idle.wait(PATIENCE)
+    until(lambda: not any(one.name == "closing" for one in threading.enumerate()))
+    assert not worker.wait_until_ended(0)
+    may_close.set()
+    end(worker)
+    assert closed.is_set()
+
+
+def test_a_worker_that_was_never_woken_has_ended() -> None:
+    worker = Worker("never woken", lambda: lambda: False)
+    assert worker.wait_until_ended(0)
+    worker.close()
+
+
+def test_a_worker_whose_thread_could_not_start_is_woken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [1, 2]
+    worker = Worker("test", lambda: lambda: bool(pieces) and bool(pieces.pop()))
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            worker.wake()
+    worker.wake()
+    assert worker.wait_until_idle(PATIENCE) and not pieces
+    worker.close()

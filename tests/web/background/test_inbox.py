@@ -13,7 +13,6 @@ from flask import Flask
 from search.settings import Settings
 from tests.support.serving import open_app
 from tests.support.uploading import REST
-from tests.support.waiting import until
 from web.background.inbox import InboxWorkers
 
 IDLE = 0.05
@@ -52,7 +51,7 @@ def wake_and_sleep(workers: InboxWorkers) -> None:
     workers.examining.wake()
     workers.indexing.wake()
     assert workers.wait_until_idle(REST)
-    until(lambda: not inbox_threads())
+    assert workers.examining.wait_until_ended(REST) and workers.indexing.wait_until_ended(REST)
 
 
 def test_a_worker_that_wakes_and_sleeps_leaves_no_thread_and_no_open_file(
@@ -63,6 +62,7 @@ def test_a_worker_that_wakes_and_sleeps_leaves_no_thread_and_no_open_file(
     assert before > 0
     for _ in range(5):
         wake_and_sleep(workers)
+    assert not inbox_threads()
     assert catalogue_files(tiny_settings) == before
 
 
