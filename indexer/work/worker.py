@@ -89,8 +89,8 @@ class Worker:
     def _run(self) -> None:
         work: Callable[[], bool] | None = None
         busy_until = monotonic() + self._idle_seconds
+        self._woken.clear()
         while not self._closed:
-            self._woken.clear()
             try:
                 work = work or self._prepare()
                 while not self._closed and work():
@@ -108,7 +108,7 @@ class Worker:
                 self.error = MemeticaError(
                     f"An unexpected error occurred: {type(error).__name__}.", hint="See the log."
                 )
-                work, pause = None, RETRY_SECONDS
+                work, pause = None, self._retry_seconds
                 busy_until = monotonic() + self._idle_seconds
             self._woken.wait(pause)
             with self._lock:
@@ -116,3 +116,4 @@ class Worker:
                     self._running = False
                     self._on_idle()
                     return
+                self._woken.clear()  # holding the lock, so that no `close` comes between this and the loop's condition

@@ -85,3 +85,50 @@ def test_a_worker_whose_thread_could_not_start_is_woken_again(monkeypatch: pytes
     worker.wake()
     assert worker.wait_until_idle(PATIENCE) and not pieces
     worker.close()
+
+
+class _ClosedMeanwhile(Worker):
+    """A worker that is closed just after its thread has seen that it is not."""
+
+    _is_closed = False
+
+    @property
+    def _closed(self) -> bool:
+        seen = self._is_closed
+        if threading.current_thread().name == "closed meanwhile" and not seen:
+            threading.Thread(target=self.close).start()
+            until(lambda: self._is_closed)
+            with self._lock:  # `close` has said so
+                pass
+        return seen
+
+    @_closed.setter
+    def _closed(self, is_closed: bool) -> None:
+        self._is_closed = is_closed
+
+
+def test_a_worker_that_is_closed_before_it_looks_for_work_does_not_sleep() -> None:
+    worker = _ClosedMeanwhile("closed meanwhile", lambda: lambda: False, idle_seconds=10 * PATIENCE)
+    worker.wake()
+    assert worker.wait_until_ended(PATIENCE)
+
+
+def test_work_that_failed_unexpectedly_is_prepared_again_and_told() -> None:
+    prepared: list[Worker] = []
+    failed, may_go_on = threading.Event(), threading.Event()
+
+    def prepare() -> Callable[[], bool]:
+        prepared.append(worker)
+        if len(prepared) == 1:
+            return lambda: bool(1 // 0)
+        failed.set()
+        may_go_on.wait(PATIENCE)
+        return lambda: False
+
+    worker = Worker("failing", prepare, retry_seconds=0.0)
+    worker.wake()
+    assert failed.wait(PATIENCE)
+    assert worker.error is not None and "ZeroDivisionError" in worker.error.message
+    may_go_on.set()
+    assert worker.wait_until_idle(PATIENCE) and worker.error is None and len(prepared) == 2
+    worker.close()
